@@ -1,0 +1,5 @@
+/** The text without what drives a terminal. */
+export function stripVTControlCharacters(text: string): string {
+  // deno-lint-ignore no-control-regex
+  return text.replace(/\x1b\[[\d;]*[A-Za-z]/g, "");
+}

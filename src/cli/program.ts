@@ -1,0 +1,91 @@
+/** The command line's root: its commands, their help, and what is said when a command line is wrong. */
+
+import { Command, CommanderError } from "@commander-js/extra-typings";
+import { buildInfo } from "../build_info.ts";
+import { EXIT_OK, UsageError } from "../errors.ts";
+import { addCompletions } from "./completions.ts";
+import type { Output } from "./output.ts";
+import { reportError } from "./report.ts";
+import { addVersion } from "./version.ts";
+
+/** What a command sees of the world outside. */
+export interface CliContext {
+  readonly output: Output;
+  /** Show the traces of errors. */
+  readonly debug: boolean;
+  /** How wide help may be; undefined where no terminal is there to say. */
+  readonly columns?: number | undefined;
+}
+
+const EXAMPLES = `
+Examples:
+  lvscare version                 what this is and what it was built from
+  lvscare completions bash        a script that completes command lines in bash
+`;
+
+/** Runs one command line and gives its exit status. Never throws. */
+export async function runCli(args: readonly string[], context: CliContext): Promise<number> {
+  const program = createProgram(context);
+  try {
+    if (args.length === 0) program.outputHelp();
+    else await program.parseAsync([...args], { from: "user" });
+    return EXIT_OK;
+  } catch (err) {
+    if (!(err instanceof CommanderError)) return reportError(err, context.output, context.debug);
+    // Help and version end by an error too, their text already written.
+    if (err.exitCode === 0) return EXIT_OK;
+    return reportError(toUsageError(err, args, program), context.output, context.debug);
+  }
+}
+
+/** The whole tree of commands, as help and completions see it too. */
+export function createProgram(context: CliContext): Command {
+  const columns = context.columns ?? 100;
+  const program = new Command("lvscare")
+    .description("Keeps Linux virtual servers (IPVS) healthy.")
+    .version(buildInfo().version, "-V, --version", "print the version number")
+    .helpOption("-h, --help", "show this help, or that of a command")
+    .helpCommand(false)
+    .addHelpText("after", EXAMPLES)
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => context.output.out(text),
+      writeErr: () => {}, // said once, by runCli()
+      getOutHelpWidth: () => columns,
+      getOutHasColors: () => false,
+    });
+  program.commandsGroup("This program:");
+  addVersion(program, context);
+  addCompletions(program, context);
+  return program;
+}
+
+function toUsageError(
+  error: CommanderError,
+  args: readonly string[],
+  program: Command,
+): UsageError {
+  const [said = "", guess] = error.message
+    .replace(/^error: /, "")
+    .replace(/\. Allowed choices are /, ": must be one of ")
+    .split("\n");
+  const meant = guess?.match(/Did you mean (.*)\?/)?.[1];
+  const help = `see ${commandPath(args, program)} --help`;
+  return new UsageError(said.replace(/\.$/, ""), {
+    hint: meant === undefined ? help : `did you mean ${meant}?`,
+    cause: error,
+  });
+}
+
+/** The commands that the words name, as far as they name any: "lvscare version". */
+function commandPath(args: readonly string[], program: Command): string {
+  const names = [program.name()];
+  let commands = program.commands;
+  for (const word of args) {
+    const found = commands.find((command) => command.name() === word);
+    if (!found) break;
+    names.push(word);
+    commands = found.commands;
+  }
+  return names.join(" ");
+}

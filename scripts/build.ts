@@ -41,7 +41,10 @@ if (import.meta.main) {
   try {
     await main();
   } catch (err) {
-    fail(err instanceof Error ? err.message : String(err), 1);
+    fail(
+      (err as Error).message.split(/\n\s*Stack backtrace:/)[0]!.trim().replace(/\s*\n\s*/g, "; "),
+      1,
+    );
   }
 }
 
@@ -170,7 +173,7 @@ async function fetchRuntime(target: string, scratch: string): Promise<string> {
   if (await Deno.stat(cached).then(() => true, () => false)) return cached;
   const spec = `${RUNTIME_PACKAGES[target]}@${Deno.version.deno}`;
   console.error(`fetching the runtime for ${target} (npm package ${spec})`);
-  await runProgram("npm", ["pack", spec, "--silent", "--pack-destination", scratch], {
+  await runProgram("npm", ["pack", spec, "--loglevel=error", "--pack-destination", scratch], {
     cwd: scratch,
   });
   const archive = [...Deno.readDirSync(scratch)].find(({ name }) => name.endsWith(".tgz"));

@@ -4,7 +4,13 @@ export async function runProgram(
   args: readonly string[],
   options: { readonly cwd?: string } = {},
 ): Promise<string> {
-  const command = new Deno.Command(program, { args: [...args], stdin: "null", ...options });
+  // Without colours, as what it says may become part of a message.
+  const command = new Deno.Command(program, {
+    args: [...args],
+    stdin: "null",
+    env: { NO_COLOR: "1" },
+    ...options,
+  });
   const { success, code, stdout, stderr } = await command.output();
   const decoder = new TextDecoder();
   if (!success) {

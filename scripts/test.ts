@@ -1,6 +1,6 @@
 /** Runs the checks and tests, and says in its last line how many passed and failed. */
 
-import { GUEST_PACKAGES } from "./guest/packages.ts";
+import { GUEST_PACKAGES } from "./vm/packages.ts";
 
 const ROOT = new URL("..", import.meta.url).pathname;
 const DENO = `${ROOT}scripts/deno`;
@@ -45,15 +45,40 @@ const NATIVE: readonly Stage[] = ["unit", "golden", "property", "conformance"].m
   run: (words) => denoTest([`tests/${name}`], words, native),
 }));
 
+/** Benchmarks run once and shortly, so that they cannot rot; what they measure is not judged. */
+const BENCH: Stage = {
+  name: "bench",
+  run: async (words) => {
+    const count: Count = { passed: 0, failed: 0 };
+    for (const { name } of Deno.readDirSync("tests/bench")) {
+      const text = name.endsWith(".ts")
+        ? await Deno.readTextFile(`tests/bench/${name}`)
+        : "export ";
+      if (/^export /m.test(text) || !words.every((word) => name.includes(word))) continue;
+      const { passed, failed } = await check(
+        `${ROOT}scripts/bench`,
+        name.replace(/\.ts$/, ""),
+        "1",
+      );
+      count.passed += passed;
+      count.failed += failed;
+    }
+    return count;
+  },
+};
+
 const GUEST: Stage = {
   name: "guest",
   run: (words) => denoTest(["tests/kernel", "tests/e2e"], words, guest),
 };
 
+/** Tests on this machine that start guests of their own. */
+const BOOT: Stage = { name: "boot", run: (words) => denoTest(["tests/boot"], words, native) };
+
 const GROUPS: Readonly<Record<string, readonly Stage[]>> = {
   static: STATIC,
-  native: NATIVE,
-  all: [...STATIC, ...NATIVE, GUEST],
+  native: [...NATIVE, BENCH],
+  all: [...STATIC, ...NATIVE, BENCH, BOOT, GUEST],
 };
 
 const USAGE = `usage: scripts/test [STAGE…] [-- WORD…]
@@ -118,7 +143,7 @@ function chooseStages(names: readonly string[]): readonly Stage[] | undefined {
 async function installPackages(stages: readonly Stage[]): Promise<boolean> {
   const wanted: string[] = [];
   if (stages.some((stage) => NATIVE.includes(stage))) wanted.push(...NATIVE_PACKAGES);
-  if (stages.includes(GUEST)) {
+  if (stages.includes(GUEST) || stages.includes(BOOT)) {
     wanted.push(...NATIVE_PACKAGES, ...GUEST_PACKAGES, ...IN_GUEST_PACKAGES);
   }
   const missing = [...new Set(wanted)].filter((name) => !isInstalled(name));

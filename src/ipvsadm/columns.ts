@@ -39,6 +39,6 @@ export function printNamedEndpoint(
   names: Names | undefined,
 ): string {
   const name = protocol && names?.serviceName(port, protocol);
-  const host = addressFamily(address) === "ipv6" ? `[${ntop(address)}]` : address;
-  return `${host}:${name ?? port}`;
+  const host = names?.hostName(address) ?? ntop(address);
+  return `${addressFamily(address) === "ipv6" ? `[${host}]` : host}:${name ?? port}`;
 }

@@ -18,7 +18,7 @@ import type { Names } from "./names.ts";
 import { printNetmask } from "./netmask.ts";
 import type { ListFormat, ListView } from "./operation.ts";
 import { sortEntries, sortServers } from "./order.ts";
-import { printSchedulerFlags } from "./scheduler_flags.ts";
+import { isShown, printSchedulerFlags } from "./scheduler_flags.ts";
 
 const SERVER_TITLE = "  -> RemoteAddress:Port";
 const COUNTER_TITLES = {
@@ -84,7 +84,8 @@ function printEntry(entry: ServiceEntry, format: ListFormat, names: Names): stri
 }
 
 function serviceColumn(key: ServiceKey, names: Names | undefined): string {
-  if (key.kind === "mark") return `FWM  ${key.mark}${key.family === "ipv6" ? " IPv6" : ""}`;
+  // ipvsadm shows the unsigned mark as a signed number.
+  if (key.kind === "mark") return `FWM  ${key.mark | 0}${key.family === "ipv6" ? " IPv6" : ""}`;
   const endpoint = printNamedEndpoint(key, key.protocol, names);
   const name = `${key.protocol.toUpperCase().padEnd(4)} ${endpoint}`;
   return keyFamily(key) === "ipv6" ? name : name.slice(0, 33);
@@ -104,7 +105,8 @@ function serverColumn(
 /** "wlc (flag-1) persistent 300 mask 255.255.255.0 pe sip ops" */
 function describe({ key, scheduler, schedulerFlags, onePacket, persistence }: Service): string {
   const words = [scheduler];
-  if (schedulerFlags.length > 0) words.push(`(${printSchedulerFlags(scheduler, schedulerFlags)})`);
+  const flags = schedulerFlags.filter((flag) => isShown(scheduler, flag));
+  if (flags.length > 0) words.push(`(${printSchedulerFlags(scheduler, flags)})`);
   if (persistence) {
     const family = keyFamily(key);
     words.push("persistent", String(persistence.timeoutS));

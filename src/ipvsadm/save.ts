@@ -7,12 +7,16 @@ import { parseArguments } from "./arguments.ts";
 import { printNamedEndpoint } from "./columns.ts";
 import type { Names } from "./names.ts";
 import { sortEntries } from "./order.ts";
+import { isShown } from "./scheduler_flags.ts";
 import { serverArguments, serviceArguments, thresholdArguments } from "./spell.ts";
 
 export interface RulesFormat {
   readonly numeric: boolean;
-  /** Also the thresholds of servers, which ipvsadm -S leaves out although ipvsadm -R reads them. */
-  readonly thresholds: boolean;
+  /**
+   * Also what ipvsadm -S leaves out although ipvsadm -R reads it: the thresholds of servers, and flags that
+   * have no name of their own with schedulers that have named ones.
+   */
+  readonly complete: boolean;
 }
 
 /** One line a service and one a server, in ipvsadm's order. */
@@ -21,14 +25,18 @@ export function printRules(
   format: RulesFormat,
   names: Names,
 ): string {
+  // Names of hosts would not be understood when the rules are read.
+  const shownNames = format.numeric ? undefined : { ...names, hostName: () => undefined };
   const lines = sortEntries(entries).flatMap(({ service, servers }) => {
-    const print = endpointPrinter(service.key, format.numeric ? undefined : names);
+    const print = endpointPrinter(service.key, shownNames);
+    const schedulerFlags = service.schedulerFlags
+      .filter((flag) => format.complete || isShown(service.scheduler, flag));
     return [
-      ["-A", ...serviceArguments(service, print)],
+      ["-A", ...serviceArguments({ ...service, schedulerFlags }, print)],
       ...servers.map(({ server }) => [
         "-a",
         ...serverArguments(service.key, server, print),
-        ...(format.thresholds ? thresholdArguments(server) : []),
+        ...(format.complete ? thresholdArguments(server) : []),
       ]),
     ];
   });

@@ -13,6 +13,12 @@ export function schedulerFlagName(scheduler: string, flag: SchedulerFlag): strin
   return OWN_NAMES[scheduler]?.[flag] ?? `flag-${flag}`;
 }
 
+/** Whether ipvsadm, which takes every flag, also shows it again: of sh and mh it shows only the named ones. */
+export function isShown(scheduler: string, flag: SchedulerFlag): boolean {
+  const own = OWN_NAMES[scheduler];
+  return own === undefined || own[flag] !== undefined;
+}
+
 /** "sh-fallback,sh-port" */
 export function printSchedulerFlags(scheduler: string, flags: readonly SchedulerFlag[]): string {
   return flags.map((flag) => schedulerFlagName(scheduler, flag)).join(",");

@@ -16,7 +16,7 @@ import {
   type TunnelChecksum,
 } from "../model/ipvs.ts";
 import { printNetmask } from "./netmask.ts";
-import { printSchedulerFlags } from "./scheduler_flags.ts";
+import { isShown, printSchedulerFlags } from "./scheduler_flags.ts";
 import { MAX_TIMEOUT_S } from "./values.ts";
 
 /** How an endpoint is written: with its port's number or with its name. */
@@ -153,8 +153,11 @@ export function daemonArguments(daemon: SyncDaemon): string[] {
 }
 
 function expressible(service: Service): Service {
-  const { key, onePacket, persistence } = service;
+  const { key, scheduler, schedulerFlags, onePacket, persistence } = service;
   const subject = printServiceKey(key);
+  // It could be set, but never be read again.
+  const hidden = schedulerFlags.find((flag) => !isShown(scheduler, flag));
+  if (hidden !== undefined) throw unsupported(`flag-${hidden} of scheduler ${scheduler}`, subject);
   if (persistence && (persistence.timeoutS < 1 || persistence.timeoutS > MAX_TIMEOUT_S)) {
     throw unsupported(`a persistence timeout of ${persistence.timeoutS} s`, subject);
   }

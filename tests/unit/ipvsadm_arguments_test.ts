@@ -3,10 +3,10 @@ import { UsageError } from "../../src/errors.ts";
 import type { Address } from "../../src/model/address.ts";
 import type { IpvsChange, Server, Service, ServiceKey } from "../../src/model/ipvs.ts";
 import { parseArguments } from "../../src/ipvsadm/arguments.ts";
-import { parseServicesFile } from "../../src/ipvsadm/names.ts";
+import { parseNames } from "../../src/ipvsadm/names.ts";
 import type { Operation } from "../../src/ipvsadm/operation.ts";
 
-const names = parseServicesFile(`
+const names = parseNames(`
 # a comment
 http            80/tcp   www www-http  # WorldWideWeb HTTP
 domain          53/udp

@@ -118,8 +118,19 @@ async function findDenort(): Promise<string | undefined> {
 /** Version and commit, with a mark where the tree is not what the commit holds. */
 async function describeSource(): Promise<Omit<BuildInfo, "base">> {
   const git = ["-C", ROOT, "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"];
-  const commit = await runProgram("git", git).catch(() => "unknown");
+  const commit = await runProgram("git", git).catch(readHead);
   return { version: config.version, commit: commit.trim() };
+}
+
+/** The commit that is checked out, where there is no git to ask. */
+async function readHead(): Promise<string> {
+  try {
+    const head = (await Deno.readTextFile(`${ROOT}.git/HEAD`)).trim();
+    const ref = /^ref: (refs\/[\w./-]+)$/.exec(head)?.[1];
+    return (ref ? await Deno.readTextFile(`${ROOT}.git/${ref}`) : head).slice(0, 12);
+  } catch {
+    return "unknown";
+  }
 }
 
 /** The whole program as one module that first says how it was built. */

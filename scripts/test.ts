@@ -104,6 +104,7 @@ async function main(args: readonly string[]): Promise<number> {
   const words = args.slice(split + 1);
   if (stages === undefined) return 2;
   Deno.chdir(ROOT);
+  if (!Deno.stdout.isTerminal()) Deno.env.set("NO_COLOR", "1");
   const total: Count = { passed: 0, failed: 0 };
   if (!await installPackages(stages)) total.failed++;
   else {
@@ -220,7 +221,15 @@ async function guest(args: string[], report: string): Promise<boolean> {
   await spawn(DENO, ["cache", "--quiet", "--no-check", ...files]);
   await spawn(`${ROOT}scripts/build`, []);
   return await spawn(`${ROOT}scripts/guest`, [
-    ...["--timeout", "2400", "--out", report, "--"],
+    ...[
+      "--timeout",
+      "2400",
+      "--out",
+      report,
+      "--env",
+      `NO_COLOR=${Deno.env.get("NO_COLOR") ?? ""}`,
+    ],
+    "--",
     ...[DENO, "test", "-A", "--junit-path=/out/report.xml", ...args],
   ]);
 }

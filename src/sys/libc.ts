@@ -1,4 +1,4 @@
-/** The few functions of libc that sockets need. The library is opened on first use, never on import. */
+/** The few functions of libc that sockets and kernel files need. The library is opened on first use, never on import. */
 
 import { SyscallError, UnsupportedError } from "../errors.ts";
 import { errnoMeaning, errnoName } from "./errno.ts";
@@ -13,6 +13,9 @@ const SYMBOLS = {
   getsockopt: { parameters: ["i32", "i32", "i32", "buffer", "buffer"], result: "i32" },
   send: { parameters: ["i32", "buffer", "usize", "i32"], result: "isize" },
   recv: { parameters: ["i32", "buffer", "usize", "i32"], result: "isize" },
+  open: { parameters: ["buffer", "i32"], result: "i32" },
+  read: { parameters: ["i32", "buffer", "usize"], result: "isize" },
+  write: { parameters: ["i32", "buffer", "usize"], result: "isize" },
   close: { parameters: ["i32"], result: "i32" },
   __errno_location: { parameters: [], result: "pointer" },
   memcpy: { parameters: ["buffer", "pointer", "usize"], result: "pointer" },

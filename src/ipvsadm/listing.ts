@@ -19,7 +19,7 @@ import {
   type TunnelChecksum,
 } from "../model/ipvs.ts";
 import { parseNetmask } from "./netmask.ts";
-import { schedulerFlag } from "./scheduler_flags.ts";
+import { FLAGS, isShown, schedulerFlag } from "./scheduler_flags.ts";
 
 export interface ListedServer {
   readonly endpoint: Endpoint;
@@ -261,6 +261,8 @@ function parseService({ key, columns }: ListedService): Service {
 }
 
 function parseFlags(scheduler: string, text: string): SchedulerFlag[] {
+  // There are flags, but only such as ipvsadm has no name for.
+  if (text === "") return FLAGS.filter((flag) => !isShown(scheduler, flag));
   return text.split(",").map((name) => {
     const answer = schedulerFlag(scheduler, name);
     if (!answer || !("flag" in answer)) throw unexpected(text);

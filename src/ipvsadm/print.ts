@@ -105,8 +105,10 @@ function serverColumn(
 /** "wlc (flag-1) persistent 300 mask 255.255.255.0 pe sip ops" */
 function describe({ key, scheduler, schedulerFlags, onePacket, persistence }: Service): string {
   const words = [scheduler];
-  const flags = schedulerFlags.filter((flag) => isShown(scheduler, flag));
-  if (flags.length > 0) words.push(`(${printSchedulerFlags(scheduler, flags)})`);
+  if (schedulerFlags.length > 0) {
+    const shown = schedulerFlags.filter((flag) => isShown(scheduler, flag));
+    words.push(`(${printSchedulerFlags(scheduler, shown)})`);
+  }
   if (persistence) {
     const family = keyFamily(key);
     words.push("persistent", String(persistence.timeoutS));

@@ -7,19 +7,18 @@ import { parseArguments } from "./arguments.ts";
 import { printNamedEndpoint } from "./columns.ts";
 import type { Names } from "./names.ts";
 import { sortEntries } from "./order.ts";
-import { isShown } from "./scheduler_flags.ts";
 import { serverArguments, serviceArguments, thresholdArguments } from "./spell.ts";
 
 export interface RulesFormat {
   readonly numeric: boolean;
-  /**
-   * Also what ipvsadm -S leaves out although ipvsadm -R reads it: the thresholds of servers, and flags that
-   * have no name of their own with schedulers that have named ones.
-   */
-  readonly complete: boolean;
+  /** Also the thresholds of servers, which ipvsadm -S leaves out although ipvsadm -R reads them. */
+  readonly thresholds: boolean;
 }
 
-/** One line a service and one a server, in ipvsadm's order. */
+/**
+ * One line a service and one a server, in ipvsadm's order. It is what ipvsadm writes, but for two things that
+ * ipvsadm writes so that it cannot read them again: marks above 2147483647, and flags without names.
+ */
 export function printRules(
   entries: readonly ServiceEntry[],
   format: RulesFormat,
@@ -29,14 +28,12 @@ export function printRules(
   const shownNames = format.numeric ? undefined : { ...names, hostName: () => undefined };
   const lines = sortEntries(entries).flatMap(({ service, servers }) => {
     const print = endpointPrinter(service.key, shownNames);
-    const schedulerFlags = service.schedulerFlags
-      .filter((flag) => format.complete || isShown(service.scheduler, flag));
     return [
-      ["-A", ...serviceArguments({ ...service, schedulerFlags }, print)],
+      ["-A", ...serviceArguments(service, print)],
       ...servers.map(({ server }) => [
         "-a",
         ...serverArguments(service.key, server, print),
-        ...(format.complete ? thresholdArguments(server) : []),
+        ...(format.thresholds ? thresholdArguments(server) : []),
       ]),
     ];
   });

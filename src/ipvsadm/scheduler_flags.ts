@@ -7,7 +7,7 @@ const OWN_NAMES: Readonly<Record<string, Readonly<Partial<Record<SchedulerFlag, 
   mh: { 1: "mh-fallback", 2: "mh-port" },
 };
 
-const FLAGS: readonly SchedulerFlag[] = [1, 2, 3];
+export const FLAGS: readonly SchedulerFlag[] = [1, 2, 3];
 
 export function schedulerFlagName(scheduler: string, flag: SchedulerFlag): string {
   return OWN_NAMES[scheduler]?.[flag] ?? `flag-${flag}`;

@@ -33,6 +33,15 @@ Deno.test("a guest without a module has it nowhere", async () => {
   assert.match(stderr, /ip_vs not found/);
 });
 
+Deno.test("a guest can have another kernel", async () => {
+  const [usual, other] = await Promise.all([
+    guest(["--", "uname", "-r"]),
+    guest(["--kernel", "rt", "--", "sh", "-c", "uname -r; grep -c IP /proc/net/ip_vs"]),
+  ]);
+  assert.match(other.stdout, /^\d\S*-rt-\S*\n1\n$/, other.stderr);
+  assert.notEqual(usual.stdout, other.stdout.split("\n")[0]);
+});
+
 Deno.test("a guest ends when its time is up, and says so", async () => {
   const { status, stderr } = await guest(["--timeout", "15", "--", "sleep", "1000"]);
   assert.equal(status, 124);
@@ -64,7 +73,7 @@ Deno.test("scripts/guest says in one line what is wrong", async () => {
   const cases: [string[], number, RegExp][] = [
     [["--memroy", "1"], 2, /--memroy/],
     [["--timeout", "soon", "--", "true"], 2, /--timeout "soon"/],
-    [["sh", "-c", "true"], 2, /"sh" is not an option: write -- before the command/],
+    [["sh", "-c", "true"], 2, /'sh': see --help; the command stands after --/],
     [["--kernel", "no-such-kernel", "--", "true"], 125, /no-such-kernel/],
     [["--without", "no_such_module", "--", "true"], 2, /no_such_module/],
   ];

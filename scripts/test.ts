@@ -131,12 +131,13 @@ async function main(args: readonly string[]): Promise<number> {
 
 function chooseStages(names: readonly string[]): readonly Stage[] | undefined {
   const all = GROUPS["all"] ?? [];
-  const chosen = names.flatMap((name) => {
-    const found = GROUPS[name] ?? all.filter((stage) => stage.name === name);
-    if (found.length === 0) console.error(`scripts/test: no stage "${name}"\n\n${USAGE}`);
-    return found.length === 0 ? [undefined] : found;
-  });
-  if (chosen.includes(undefined)) return undefined;
+  const find = (name: string) => GROUPS[name] ?? all.filter((stage) => stage.name === name);
+  const unknown = names.find((name) => find(name).length === 0);
+  if (unknown !== undefined) {
+    console.error(`scripts/test: no stage "${unknown}"\n\n${USAGE}`);
+    return undefined;
+  }
+  const chosen = names.flatMap(find);
   return names.length === 0 ? all : all.filter((stage) => chosen.includes(stage));
 }
 

@@ -8,7 +8,6 @@ export interface BuildInfo {
 }
 
 declare global {
-  // deno-lint-ignore no-var -- only a var is a property of globalThis
   var lvscareBuild: BuildInfo | undefined;
 }
 

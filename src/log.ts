@@ -108,12 +108,15 @@ function messageOf(record: LogRecord): string {
   let text = "";
   // Literal text and values take turns.
   for (const [i, part] of record.message.entries()) text += i % 2 === 0 ? part : valueText(part);
-  // deno-lint-ignore no-control-regex -- a name from outside must not forge a line or drive a terminal
   return text.replace(
-    /[\x00-\x08\x0a-\x1f\x7f]/g,
+    CONTROL,
     (char) => char === "\n" ? "\\n" : `\\x${char.charCodeAt(0).toString(16).padStart(2, "0")}`,
   );
 }
+
+// A name from outside must not forge a line or drive a terminal.
+// deno-lint-ignore no-control-regex
+const CONTROL = /[\x00-\x08\x0a-\x1f\x7f]/g;
 
 function valueText(value: unknown): string {
   if (value instanceof Error) return value.message;

@@ -1,32 +1,8 @@
 /** What ipvsadm says when the kernel refuses, as the error that the kernel gave. */
 
 import { CommandError, KernelError, type LvscareError, UnsupportedError } from "../../errors.ts";
-import type { IpvsChange } from "../../model/ipvs.ts";
-
-/** An operation by the kernel's name for it and by ours. */
-export interface IpvsRequest {
-  readonly command: string;
-  readonly op: string;
-  readonly subject: string;
-}
-
-export const CHANGE_COMMANDS: Readonly<Record<IpvsChange["kind"], string>> = {
-  addService: "IPVS_CMD_NEW_SERVICE",
-  editService: "IPVS_CMD_SET_SERVICE",
-  deleteService: "IPVS_CMD_DEL_SERVICE",
-  addServer: "IPVS_CMD_NEW_DEST",
-  editServer: "IPVS_CMD_SET_DEST",
-  deleteServer: "IPVS_CMD_DEL_DEST",
-};
-
-export const CHANGE_OPS: Readonly<Record<IpvsChange["kind"], string>> = {
-  addService: "add service",
-  editService: "edit service",
-  deleteService: "delete service",
-  addServer: "add server",
-  editServer: "edit server",
-  deleteServer: "delete server",
-};
+import { explainIpvs, NO_IPVS_HINT } from "../hints.ts";
+import type { IpvsRequest } from "../ipvs_request.ts";
 
 /** ipvsadm's own sentences; where it has none it prints the C library's. */
 const ERRNOS: readonly (readonly [text: string, errno: string])[] = [
@@ -93,7 +69,7 @@ export function ipvsError(
       "ip_vs",
       {
         ...context,
-        hint: "load the module: modprobe ip_vs",
+        hint: NO_IPVS_HINT,
       },
     );
   }
@@ -123,16 +99,13 @@ function kernelError(
   request: IpvsRequest,
   context: { readonly op: string; readonly subject: string; readonly cause?: unknown },
 ): KernelError {
-  const hint = HINTS[errno];
+  const { command, op, subject } = request;
+  const { why, hint } = explainIpvs(command, errno, request);
   return new KernelError(
-    `${request.op} ${request.subject}: ${said} (${errno})`,
-    request.command,
+    `${op} ${subject}: ${why ?? said} (${errno})`,
+    command,
     errno,
     {},
     { ...context, ...(hint !== undefined && { hint }) },
   );
 }
-
-const HINTS: Readonly<Record<string, string>> = {
-  EPERM: "it needs CAP_NET_ADMIN: run it as root",
-};

@@ -5,7 +5,6 @@ import { changeArguments, daemonArguments, keyArguments } from "../../ipvsadm/sp
 import { joinListings, parseListing } from "../../ipvsadm/listing.ts";
 import { parseDaemonListing, parseTimeoutListing } from "../../ipvsadm/print_daemons.ts";
 import { MAX_TIMEOUT_S } from "../../ipvsadm/values.ts";
-import { printEndpoint } from "../../model/endpoint.ts";
 import {
   type DaemonRole,
   type IpvsChange,
@@ -16,15 +15,10 @@ import {
   type SyncDaemon,
   type Timeouts,
 } from "../../model/ipvs.ts";
+import { describeChange, type IpvsRequest } from "../ipvs_request.ts";
 import type { IpvsTable, ListOptions } from "../ipvs_table.ts";
 import { batchInput, readBatch } from "./ipvs_batch.ts";
-import {
-  CHANGE_COMMANDS,
-  CHANGE_OPS,
-  ipvsError,
-  type IpvsRequest,
-  isStartFailure,
-} from "./ipvs_errors.ts";
+import { ipvsError, isStartFailure } from "./ipvs_errors.ts";
 import type { Runner, RunResult } from "./runner.ts";
 
 /** How often a table that changes while it is read is read again. */
@@ -93,7 +87,7 @@ export class CommandIpvsTable implements IpvsTable {
       const { result, argv } = await this.#runBatch(batch.map(({ words }) => words));
       const { answers } = readBatch(result.stderr, batch.length);
       const failure = (said: string, change: IpvsChange) =>
-        ipvsError(said, changeRequest(change), { argv, exit: result.status });
+        ipvsError(said, describeChange(change), { argv, exit: result.status });
       if (isStartFailure(result.stderr)) {
         // What the program cannot do for one change it cannot do for any.
         for (const { index, change } of waiting) results[index] = failure(result.stderr, change);
@@ -181,16 +175,6 @@ export class CommandIpvsTable implements IpvsTable {
 
 function request(command: string, op: string, subject: string): IpvsRequest {
   return { command, op, subject };
-}
-
-function changeRequest(change: IpvsChange): IpvsRequest {
-  return request(CHANGE_COMMANDS[change.kind], CHANGE_OPS[change.kind], changeSubject(change));
-}
-
-function changeSubject(change: IpvsChange): string {
-  const key = "service" in change ? change.service.key : change.key;
-  const service = printServiceKey(key);
-  return "server" in change ? `${service} -> ${printEndpoint(change.server)}` : service;
 }
 
 function checkTimeout(value: number, asked: IpvsRequest): void {

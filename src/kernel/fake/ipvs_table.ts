@@ -23,6 +23,8 @@ import {
   type SyncDaemon,
   type Timeouts,
 } from "../../model/ipvs.ts";
+import { explainIpvs } from "../hints.ts";
+import { describeChange, type IpvsRequest } from "../ipvs_request.ts";
 import type { IpvsTable, ListOptions } from "../ipvs_table.ts";
 import {
   checkDaemon,
@@ -108,7 +110,7 @@ export class FakeIpvsTable implements IpvsTable {
     return Promise.resolve(changes.map((change) => {
       const failure = this.#takeFailure(change);
       const refusal = failure ?? this.#change(change);
-      return refusal && changeError(change, refusal);
+      return refusal && kernelError(describeChange(change), refusal);
     }));
   }
 
@@ -121,12 +123,11 @@ export class FakeIpvsTable implements IpvsTable {
     const found = key && this.#services.get(printServiceKey(key));
     if (key && !found) {
       return Promise.reject(
-        kernelError(
-          "IPVS_CMD_ZERO",
-          "zero counters of",
-          printServiceKey(key),
-          refuse("ESRCH", "no such service"),
-        ),
+        kernelError({
+          command: "IPVS_CMD_ZERO",
+          op: "zero counters of",
+          subject: printServiceKey(key),
+        }, refuse("ESRCH", "no such service")),
       );
     }
     for (const each of found ? [found] : this.#services.values()) {
@@ -149,7 +150,12 @@ export class FakeIpvsTable implements IpvsTable {
         "EINVAL",
         `${value}: must be whole seconds from 1 to ${MAX_TIMEOUT_S}`,
       );
-      return Promise.reject(kernelError("IPVS_CMD_SET_CONFIG", "set", "IPVS timeouts", refusal));
+      return Promise.reject(
+        kernelError(
+          { command: "IPVS_CMD_SET_CONFIG", op: "set", subject: "IPVS timeouts" },
+          refusal,
+        ),
+      );
     }
     this.#timeouts = { ...this.#timeouts, ...timeouts };
     return Promise.resolve();
@@ -166,7 +172,9 @@ export class FakeIpvsTable implements IpvsTable {
     const refusal = this.#startRefusal(daemon);
     if (refusal) {
       const subject = `${daemon.role} sync daemon`;
-      return Promise.reject(kernelError("IPVS_CMD_NEW_DAEMON", "start", subject, refusal));
+      return Promise.reject(
+        kernelError({ command: "IPVS_CMD_NEW_DAEMON", op: "start", subject: subject }, refusal),
+      );
     }
     this.#daemons.set(daemon.role, reportDaemon(daemon));
     return Promise.resolve();
@@ -176,7 +184,10 @@ export class FakeIpvsTable implements IpvsTable {
     if (this.#daemons.delete(role)) return Promise.resolve();
     const refusal = refuse("ESRCH", "no daemon is running");
     return Promise.reject(
-      kernelError("IPVS_CMD_DEL_DAEMON", "stop", `${role} sync daemon`, refusal),
+      kernelError(
+        { command: "IPVS_CMD_DEL_DAEMON", op: "stop", subject: `${role} sync daemon` },
+        refusal,
+      ),
     );
   }
 
@@ -307,26 +318,15 @@ export class FakeIpvsTable implements IpvsTable {
   }
 }
 
-const CHANGES: Readonly<Record<IpvsChange["kind"], readonly [command: string, op: string]>> = {
-  addService: ["IPVS_CMD_NEW_SERVICE", "add service"],
-  editService: ["IPVS_CMD_SET_SERVICE", "edit service"],
-  deleteService: ["IPVS_CMD_DEL_SERVICE", "delete service"],
-  addServer: ["IPVS_CMD_NEW_DEST", "add server"],
-  editServer: ["IPVS_CMD_SET_DEST", "edit server"],
-  deleteServer: ["IPVS_CMD_DEL_DEST", "delete server"],
-};
-
-function changeError(change: IpvsChange, refusal: Refusal): KernelError {
-  const [command, op] = CHANGES[change.kind];
-  const service = printServiceKey("service" in change ? change.service.key : change.key);
-  const subject = "server" in change ? `${service} -> ${printEndpoint(change.server)}` : service;
-  return kernelError(command, op, subject, refusal);
-}
-
-function kernelError(command: string, op: string, subject: string, refusal: Refusal): KernelError {
-  const { errno, why } = refusal;
-  return new KernelError(`${op} ${subject}: ${why} (${errno})`, command, errno, {}, {
-    op,
-    subject,
-  });
+function kernelError(request: IpvsRequest, refusal: Refusal): KernelError {
+  const { command, op, subject } = request;
+  const { errno } = refusal;
+  const { why, hint } = explainIpvs(command, errno, request);
+  return new KernelError(
+    `${op} ${subject}: ${why ?? refusal.why} (${errno})`,
+    command,
+    errno,
+    {},
+    { op, subject, ...(hint !== undefined && { hint }) },
+  );
 }

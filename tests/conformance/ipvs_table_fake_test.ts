@@ -1,0 +1,12 @@
+import { FakeIpvsTable } from "../../src/kernel/fake/ipvs_table.ts";
+import { testIpvsTable } from "./ipvs_table.ts";
+
+testIpvsTable("FakeIpvsTable", () => {
+  const fake = new FakeIpvsTable({ interfaces: ["sync0"] });
+  return Promise.resolve({
+    writer: fake,
+    reader: fake,
+    interface: "sync0",
+    [Symbol.asyncDispose]: () => Promise.resolve(fake.close()),
+  });
+}, { randomTables: 200, longBatch: 3000 });

@@ -26,7 +26,9 @@ import type { Input, Writer } from "./buffer.ts";
 import {
   BYTES,
   fixedBytes,
+  type FixedKind,
   FLAG,
+  isFixed,
   type Kind,
   STRING,
   U16,
@@ -63,6 +65,8 @@ export interface Attribute<T, Required extends boolean = false> {
   readonly flags: number;
   readonly required: Required;
 }
+
+type Line<T> = Omit<Attribute<T, boolean>, "required">;
 
 type Shape = Readonly<Record<string, Attribute<unknown, boolean>>>;
 
@@ -130,7 +134,13 @@ export function nested<T>(type: number, name: string, kind: Kind<T>): Attribute<
 export function indexed<T>(type: number, name: string, element: Kind<T>): Attribute<readonly T[]> {
   return nested(type, name, {
     write(to, values, within) {
-      values.forEach((value, i) => writeAttribute(to, i + 1, NLA_F_NESTED, within, element, value));
+      values.forEach((value, i) => {
+        writeAttribute(
+          to,
+          { type: i + 1, name: within, kind: element, flags: NLA_F_NESTED },
+          value,
+        );
+      });
     },
     read(from, start, end, within) {
       const values: T[] = [];
@@ -146,9 +156,7 @@ export function indexed<T>(type: number, name: string, element: Kind<T>): Attrib
 export function sequence<T>(line: Attribute<T, boolean>): Kind<readonly T[]> {
   return {
     write(to, values) {
-      for (const value of values) {
-        writeAttribute(to, line.type, line.flags, line.name, line.kind, value);
-      }
+      for (const value of values) writeAttribute(to, line, value);
     },
     read(from, start, end, within) {
       const values: T[] = [];
@@ -177,8 +185,7 @@ export function attributes<S extends Shape>(shape: S): Table<S> {
       const values = value as Readonly<Record<string, unknown>>;
       for (const line of lines) {
         const content = values[line.key];
-        if (content === undefined) continue;
-        writeAttribute(to, line.type, line.flags, line.name, line.kind, content);
+        if (content !== undefined) writeAttribute(to, line, content);
       }
     },
     read(from, start, end = from.bytes.length, name) {
@@ -202,14 +209,24 @@ export function attributes<S extends Shape>(shape: S): Table<S> {
   };
 }
 
-function writeAttribute<T>(
-  to: Writer,
-  type: number,
-  flags: number,
-  name: string,
-  kind: Kind<T>,
-  value: T,
-): void {
+function writeAttribute<T>(to: Writer, line: Line<T>, value: T): void {
+  if (isFixed(line.kind)) writeFixed(to, line, line.kind, value);
+  else writeOpen(to, line, value);
+}
+
+/** Most attributes: their length is known before, so header and content are written in one go. */
+function writeFixed<T>(to: Writer, { type, flags, name }: Line<T>, kind: FixedKind<T>, value: T) {
+  const start = to.reserve(NLA_HDRLEN + NLA_ALIGN(kind.size));
+  const content = start + NLA_HDRLEN;
+  const { view } = to;
+  view.setUint16(start, NLA_HDRLEN + kind.size, true);
+  view.setUint16(start + 2, type | flags, true);
+  const word = kind.size & ~(NLA_ALIGNTO - 1);
+  if (word !== kind.size) view.setUint32(content + word, 0);
+  kind.put(view, content, value, name);
+}
+
+function writeOpen<T>(to: Writer, { type, flags, name, kind }: Line<T>, value: T): void {
   const start = to.reserve(NLA_HDRLEN);
   kind.write(to, value, name);
   const length = to.length - start;

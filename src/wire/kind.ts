@@ -13,68 +13,63 @@ export interface Kind<T> {
   read(from: Input, start: number, end: number, name: string): T;
 }
 
-/** A kind that always takes the same number of bytes. */
+/** A kind that always takes the same number of bytes, so that its place can be written and read directly. */
 export interface FixedKind<T> extends Kind<T> {
   readonly size: number;
+  put(view: DataView, at: number, value: T, name: string): void;
+  get(from: Input, at: number): T;
+}
+
+export function isFixed<T>(kind: Kind<T>): kind is FixedKind<T> {
+  return (kind as Partial<FixedKind<T>>).size !== undefined;
 }
 
 /** The type of a kind's values. */
 export type KindValue<K> = K extends Kind<infer T> ? T : never;
 
-export const U8: FixedKind<number> = integer(
+export const U8: FixedKind<number> = unsigned(
   1,
   (view, at) => view.getUint8(at),
   (view, at, value) => view.setUint8(at, value),
 );
-export const U16: FixedKind<number> = integer(
+export const U16: FixedKind<number> = unsigned(
   2,
   (view, at) => view.getUint16(at, true),
   (view, at, value) => view.setUint16(at, value, true),
 );
-export const U32: FixedKind<number> = integer(
+export const U32: FixedKind<number> = unsigned(
   4,
   (view, at) => view.getUint32(at, true),
   (view, at, value) => view.setUint32(at, value, true),
 );
 /** Network order. */
-export const U16BE: FixedKind<number> = integer(
+export const U16BE: FixedKind<number> = unsigned(
   2,
   (view, at) => view.getUint16(at),
   (view, at, value) => view.setUint16(at, value),
 );
 /** Network order. */
-export const U32BE: FixedKind<number> = integer(
+export const U32BE: FixedKind<number> = unsigned(
   4,
   (view, at) => view.getUint32(at),
   (view, at, value) => view.setUint32(at, value),
 );
 
-export const S32: FixedKind<number> = {
-  size: 4,
-  write(to, value, name) {
+export const S32: FixedKind<number> = fixed(
+  4,
+  ({ view }, at) => view.getInt32(at, true),
+  (view, at, value, name) => {
     if (value !== (value | 0)) throw outOfRange(name, value, "a signed 32-bit integer");
-    const at = to.reserve(4);
-    to.view.setInt32(at, value, true);
+    view.setInt32(at, value, true);
   },
-  read(from, start, end, name) {
-    requireWidth(start, end, 4, name);
-    return from.view.getInt32(start, true);
-  },
-};
+);
 
-export const U64: FixedKind<bigint> = integer64(true);
+export const U64: FixedKind<bigint> = unsigned64(true);
 /** Network order. */
-export const U64BE: FixedKind<bigint> = integer64(false);
+export const U64BE: FixedKind<bigint> = unsigned64(false);
 
 /** An attribute without content: that it is there is the message. */
-export const FLAG: FixedKind<true> = {
-  size: 0,
-  write() {},
-  read(_from, start, end, name) {
-    requireWidth(start, end, 0, name);
-    return true;
-  },
-};
+export const FLAG: FixedKind<true> = fixed(0, () => true, () => {});
 
 const UTF8 = new TextEncoder();
 // Not fatal: one oddly named foreign interface must not make a whole dump unreadable.
@@ -125,19 +120,14 @@ export const BYTES: Kind<Uint8Array> = {
 
 /** Just so many bytes. */
 export function fixedBytes(size: number): FixedKind<Uint8Array> {
-  return {
+  return fixed(
     size,
-    write(to, value, name) {
-      if (value.length !== size) {
-        throw outOfRange(name, `${value.length} bytes`, `${size} bytes`);
-      }
-      to.append(value);
+    ({ bytes }, at) => bytes.slice(at, at + size),
+    (view, at, value, name) => {
+      if (value.length !== size) throw outOfRange(name, `${value.length} bytes`, `${size} bytes`);
+      for (let i = 0; i < size; i++) view.setUint8(at + i, value[i]!);
     },
-    read({ bytes }, start, end, name) {
-      requireWidth(start, end, size, name);
-      return bytes.slice(start, end);
-    },
-  };
+  );
 }
 
 /** The values of a struct's fields. */
@@ -152,70 +142,71 @@ export type StructValue<F extends Record<string, FixedKind<unknown>>> = {
 export function struct<F extends Record<string, FixedKind<unknown>>>(
   fields: F,
 ): FixedKind<StructValue<F>> {
-  const entries = Object.entries(fields);
-  const size = entries.reduce((sum, [, kind]) => sum + kind.size, 0);
+  let size = 0;
+  const places = Object.entries(fields).map(([key, kind]) => {
+    const offset = size;
+    size += kind.size;
+    return { key, kind, offset };
+  });
+  return fixed<StructValue<F>>(
+    size,
+    (from, at) => {
+      const value: Record<string, unknown> = {};
+      for (const { key, kind, offset } of places) value[key] = kind.get(from, at + offset);
+      return value as StructValue<F>;
+    },
+    (view, at, value, name) => {
+      for (const { key, kind, offset } of places) kind.put(view, at + offset, value[key], name);
+    },
+  );
+}
+
+function fixed<T>(
+  size: number,
+  get: FixedKind<T>["get"],
+  put: FixedKind<T>["put"],
+): FixedKind<T> {
   return {
     size,
+    get,
+    put,
     write(to, value, name) {
-      for (const [key, kind] of entries) kind.write(to, value[key], `${name}.${key}`);
+      const at = to.reserve(size);
+      put(to.view, at, value, name);
     },
     read(from, start, end, name) {
-      requireWidth(start, end, size, name);
-      const value: Record<string, unknown> = {};
-      let at = start;
-      for (const [key, kind] of entries) {
-        value[key] = kind.read(from, at, at + kind.size, name);
-        at += kind.size;
-      }
-      return value as StructValue<F>;
+      if (end - start === size) return get(from, start);
+      throw new WireError(`decode ${name}: it has ${end - start} bytes, must have ${size}`, {
+        offset: start,
+        attribute: name,
+      });
     },
   };
 }
 
-function integer(
+function unsigned(
   size: 1 | 2 | 4,
   get: (view: DataView, at: number) => number,
   set: (view: DataView, at: number, value: number) => void,
 ): FixedKind<number> {
   const most = 2 ** (8 * size) - 1;
-  return {
-    size,
-    write(to, value, name) {
-      if (!(Number.isInteger(value) && value >= 0 && value <= most)) {
-        throw outOfRange(name, value, `an integer from 0 to ${most}`);
-      }
-      const at = to.reserve(size);
-      set(to.view, at, value);
-    },
-    read(from, start, end, name) {
-      requireWidth(start, end, size, name);
-      return get(from.view, start);
-    },
-  };
+  return fixed(size, ({ view }, at) => get(view, at), (view, at, value, name) => {
+    if (!(Number.isInteger(value) && value >= 0 && value <= most)) {
+      throw outOfRange(name, value, `an integer from 0 to ${most}`);
+    }
+    set(view, at, value);
+  });
 }
 
-function integer64(littleEndian: boolean): FixedKind<bigint> {
-  return {
-    size: 8,
-    write(to, value, name) {
+function unsigned64(littleEndian: boolean): FixedKind<bigint> {
+  return fixed(
+    8,
+    ({ view }, at) => view.getBigUint64(at, littleEndian),
+    (view, at, value, name) => {
       if (value !== BigInt.asUintN(64, value)) throw outOfRange(name, value, "from 0 to 2^64 - 1");
-      const at = to.reserve(8);
-      to.view.setBigUint64(at, value, littleEndian);
+      view.setBigUint64(at, value, littleEndian);
     },
-    read(from, start, end, name) {
-      requireWidth(start, end, 8, name);
-      return from.view.getBigUint64(start, littleEndian);
-    },
-  };
-}
-
-function requireWidth(start: number, end: number, size: number, name: string): void {
-  if (end - start !== size) {
-    throw new WireError(`decode ${name}: it has ${end - start} bytes, must have ${size}`, {
-      offset: start,
-      attribute: name,
-    });
-  }
+  );
 }
 
 function outOfRange(name: string, value: unknown, must: string): WireError {

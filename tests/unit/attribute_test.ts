@@ -173,7 +173,7 @@ const UNWRITABLE: readonly [name: string, value: Attributes<typeof TABLE>, attri
   ["text with a NUL", { name: "a\0b" }, "T_NAME"],
   ["fixed bytes that are too many", { fixed: hex("01020304") }, "T_FIXED"],
   ["more than an attribute holds", { free: new Uint8Array(65532) }, "T_FREE"],
-  ["a struct's field out of range", { pair: { low: -1, pad: 0, high: 0 } }, "T_PAIR.low"],
+  ["a struct's field out of range", { pair: { low: -1, pad: 0, high: 0 } }, "T_PAIR"],
 ];
 
 for (const [name, value, attribute] of UNWRITABLE) {

@@ -6,8 +6,14 @@
  */
 
 import { type Address, addressToBytes } from "../model/address.ts";
-import type { Endpoint } from "../model/endpoint.ts";
-import { keyFamily, type Protocol, type ServerEntry, type ServiceEntry } from "../model/ipvs.ts";
+import { type Endpoint, printEndpoint } from "../model/endpoint.ts";
+import {
+  keyFamily,
+  printServiceKey,
+  type Protocol,
+  type ServerEntry,
+  type ServiceEntry,
+} from "../model/ipvs.ts";
 
 const PROTOCOL_NUMBERS: Readonly<Record<Protocol, number>> = { tcp: 6, udp: 17, sctp: 132 };
 const FAMILY_NUMBERS = { ipv4: 2, ipv6: 10 } as const;
@@ -15,6 +21,21 @@ const FAMILY_NUMBERS = { ipv4: 2, ipv6: 10 } as const;
 export function sortEntries(entries: readonly ServiceEntry[]): ServiceEntry[] {
   return mergeSort(entries, compareServices)
     .map((entry) => ({ ...entry, servers: sortServers(entry.servers) }));
+}
+
+/**
+ * The same order, but one that does not depend on the order of the entries that are given: where ipvsadm's
+ * own is not transitive, two printings of one table shall not differ.
+ */
+export function sortStably(entries: readonly ServiceEntry[]): ServiceEntry[] {
+  const byText = (a: string, b: string) => a < b ? -1 : a > b ? 1 : 0;
+  const given = entries.map((entry) => ({
+    ...entry,
+    servers: entry.servers.toSorted((a, b) =>
+      byText(printEndpoint(a.server), printEndpoint(b.server))
+    ),
+  })).toSorted((a, b) => byText(printServiceKey(a.service.key), printServiceKey(b.service.key)));
+  return sortEntries(given);
 }
 
 export function sortServers(servers: readonly ServerEntry[]): ServerEntry[] {

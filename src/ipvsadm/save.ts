@@ -6,7 +6,7 @@ import type { IpvsChange, ServiceEntry, ServiceKey } from "../model/ipvs.ts";
 import { parseArguments } from "./arguments.ts";
 import { printNamedEndpoint } from "./columns.ts";
 import type { Names } from "./names.ts";
-import { sortEntries } from "./order.ts";
+import { sortStably } from "./order.ts";
 import { serverArguments, serviceArguments, thresholdArguments } from "./spell.ts";
 
 export interface RulesFormat {
@@ -26,7 +26,7 @@ export function printRules(
 ): string {
   // Names of hosts would not be understood when the rules are read.
   const shownNames = format.numeric ? undefined : { ...names, hostName: () => undefined };
-  const lines = sortEntries(entries).flatMap(({ service, servers }) => {
+  const lines = sortStably(entries).flatMap(({ service, servers }) => {
     const print = endpointPrinter(service.key, shownNames);
     return [
       ["-A", ...serviceArguments(service, print)],

@@ -23,6 +23,8 @@ export interface Tables extends AsyncDisposable {
   readonly reader: IpvsTable;
   /** An interface that daemons may use. */
   readonly interface: string;
+  /** Waits until a daemon that was started has begun to run. */
+  settle(): Promise<void>;
 }
 
 export interface ConformanceOptions {
@@ -232,6 +234,7 @@ export function testIpvsTable(
   test("daemons are started, listed and stopped by their roles", async (t) => {
     assert.deepEqual(await t.reader.daemons(), []);
     await t.writer.startDaemon({ role: "backup", syncId: 0, interface: t.interface });
+    await t.settle();
     const backup = {
       role: "backup",
       syncId: 0,
@@ -252,6 +255,7 @@ export function testIpvsTable(
       ttl: 9,
     } as const;
     await t.writer.startDaemon(master);
+    await t.settle();
     assert.deepEqual(await t.reader.daemons(), [master, listed]);
     await refused(t.writer.startDaemon(master), "EEXIST", "master sync daemon");
     await t.writer.stopDaemon("backup");
@@ -272,6 +276,7 @@ export function testIpvsTable(
     await refused(t.writer.startDaemon(daemon), "EINVAL", "master sync daemon");
     await write(t, [{ kind: "deleteServer", key: KEY, server: mixed }]);
     await t.writer.startDaemon(daemon);
+    await t.settle();
     const [answer] = await t.writer.apply([{ kind: "addServer", key: KEY, server: mixed }]);
     assert.equal(errnoOf(answer), "EINVAL");
     await t.writer.stopDaemon("master");

@@ -7,6 +7,7 @@ testIpvsTable("FakeIpvsTable", () => {
     writer: fake,
     reader: fake,
     interface: "sync0",
+    settle: () => Promise.resolve(),
     [Symbol.asyncDispose]: () => Promise.resolve(fake.close()),
   });
 }, { randomTables: 200, longBatch: 3000 });

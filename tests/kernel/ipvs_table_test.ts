@@ -30,6 +30,14 @@ async function empty(table: IpvsTable): Promise<void> {
   await run(["/sbin/ip", "link", "set", INTERFACE, "up"]);
 }
 
+/**
+ * A daemon that is stopped before its thread has run for the first time is stopped without an answer: the
+ * kernel's thread ends with EINTR, of which netlink says nothing. Nothing shows when it has run.
+ */
+function settle(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, 300));
+}
+
 for (const [writing, openWriter] of Object.entries(IMPLEMENTATIONS)) {
   for (const [reading, openReader] of Object.entries(IMPLEMENTATIONS)) {
     testIpvsTable(`${writing}, read by ${reading}`, async () => {
@@ -40,6 +48,7 @@ for (const [writing, openWriter] of Object.entries(IMPLEMENTATIONS)) {
         writer,
         reader,
         interface: INTERFACE,
+        settle,
         [Symbol.asyncDispose]: () => {
           writer.close();
           if (reader !== writer) reader.close();

@@ -19,12 +19,14 @@ import { describeChange, type IpvsRequest } from "../ipvs_request.ts";
 import type { IpvsTable, ListOptions } from "../ipvs_table.ts";
 import { batchInput, readBatch } from "./ipvs_batch.ts";
 import { ipvsError, isStartFailure } from "./ipvs_errors.ts";
-import type { Runner, RunResult } from "./runner.ts";
+import type { Runner, RunOptions, RunResult } from "./runner.ts";
 
 /** How often a table that changes while it is read is read again. */
 const LIST_TRIES = 5;
 /** How many changes one process gets: enough that starting it costs nothing beside them. */
 const BATCH_SIZE = 1024;
+/** How long stopping a daemon may take: its thread looks every second or two whether it should end. */
+const STOP_TIMEOUT_MS = 8_000;
 
 export class CommandIpvsTable implements IpvsTable {
   readonly name = "ipvsadm";
@@ -149,7 +151,14 @@ export class CommandIpvsTable implements IpvsTable {
 
   async stopDaemon(role: DaemonRole): Promise<void> {
     const asked = request("IPVS_CMD_DEL_DAEMON", "stop", `${role} sync daemon`);
-    await this.#write(["--stop-daemon", role], asked);
+    try {
+      await this.#write(["--stop-daemon", role], asked, { timeoutMs: STOP_TIMEOUT_MS });
+    } catch (error) {
+      // The kernel sends no answer when it stops a daemon before its thread has run for the first time, and
+      // ipvsadm waits for one for ever. Stopped it is.
+      const unanswered = error instanceof CommandError && error.exit === null;
+      if (!unanswered || (await this.daemons()).some((daemon) => daemon.role === role)) throw error;
+    }
   }
 
   close(): void {}
@@ -158,13 +167,21 @@ export class CommandIpvsTable implements IpvsTable {
     return (await this.#run(words, asked)).stdout;
   }
 
-  async #write(words: readonly string[], asked: IpvsRequest): Promise<void> {
-    await this.#run(words, asked);
+  async #write(
+    words: readonly string[],
+    asked: IpvsRequest,
+    options: RunOptions = {},
+  ): Promise<void> {
+    await this.#run(words, asked, options);
   }
 
-  async #run(words: readonly string[], asked: IpvsRequest): Promise<RunResult> {
+  async #run(
+    words: readonly string[],
+    asked: IpvsRequest,
+    options: RunOptions = {},
+  ): Promise<RunResult> {
     try {
-      return await this.#runner.run(["ipvsadm", ...words]);
+      return await this.#runner.run(["ipvsadm", ...words], options);
     } catch (error) {
       // Where it ran to its end, what it said is the kernel's answer.
       if (!(error instanceof CommandError) || error.exit === null) throw error;

@@ -107,13 +107,20 @@ Deno.test("a packed program drops the variables that would change the runtime un
 
 Deno.test("a packed program has its file's name among the processes, and its own command line", () =>
   withFolder(async (folder) => {
-    const path = await pack(folder, "Deno.stdin.readSync(new Uint8Array(1))");
-    const child = new Deno.Command(path, { args: ["care", "x"], stdin: "piped" }).spawn();
+    const path = await pack(folder, "console.log(); Deno.stdin.readSync(new Uint8Array(1))");
+    const child = new Deno.Command(path, {
+      args: ["care", "x"],
+      stdin: "piped",
+      stdout: "piped",
+    }).spawn();
+    const reader = child.stdout.getReader();
     try {
+      await reader.read(); // until then it may still be on its way from fork to exec
       const proc = (name: string) => Deno.readTextFile(`/proc/${child.pid}/${name}`);
       assert.equal(await proc("comm"), "packed\n");
       assert.equal(await proc("cmdline"), `${path}\0care\0x\0`);
     } finally {
+      await reader.cancel();
       await child.stdin.close();
       await child.status;
     }

@@ -6,13 +6,15 @@ import type { IpvsChange, ServiceEntry, ServiceKey } from "../model/ipvs.ts";
 import { parseArguments } from "./arguments.ts";
 import { printNamedEndpoint } from "./columns.ts";
 import type { Names } from "./names.ts";
-import { sortStably } from "./order.ts";
+import { sortEntries, sortStably } from "./order.ts";
 import { serverArguments, serviceArguments, thresholdArguments } from "./spell.ts";
 
 export interface RulesFormat {
   readonly numeric: boolean;
   /** Also the thresholds of servers, which ipvsadm -S leaves out although ipvsadm -R reads them. */
   readonly thresholds: boolean;
+  /** The same text for the same table, where ipvsadm's order depends on that of the kernel's list. */
+  readonly stable: boolean;
 }
 
 /**
@@ -26,7 +28,8 @@ export function printRules(
 ): string {
   // Names of hosts would not be understood when the rules are read.
   const shownNames = format.numeric ? undefined : { ...names, hostName: () => undefined };
-  const lines = sortStably(entries).flatMap(({ service, servers }) => {
+  const sorted = format.stable ? sortStably(entries) : sortEntries(entries);
+  const lines = sorted.flatMap(({ service, servers }) => {
     const print = endpointPrinter(service.key, shownNames);
     return [
       ["-A", ...serviceArguments(service, print)],

@@ -110,7 +110,7 @@ for (const name of TABLES) {
         assert.equal(print(info, shown, operation), step.stdout, step.argv.join(" "));
         compared++;
       } else if (operation.op === "save") {
-        const format = { numeric: operation.numeric, thresholds: false };
+        const format = { numeric: operation.numeric, thresholds: false, stable: false };
         assert.equal(printRules(entries, format, NAMES), step.stdout, step.argv.join(" "));
         compared++;
       }
@@ -202,7 +202,7 @@ Deno.test("parseRules() reads what ipvsadm -S and -Sn wrote", async () => {
     const fake = new FakeIpvsTable();
     const answers = await fake.apply(rules.map(({ change }) => change));
     assert.deepEqual(answers.filter((answer) => answer !== undefined), []);
-    const format = { numeric: view === "-Sn", thresholds: false };
+    const format = { numeric: view === "-Sn", thresholds: false, stable: false };
     assert.equal(printRules(await fake.list(), format, NAMES), saved);
   }
 });

@@ -108,7 +108,7 @@ export class FakeIpvsadm implements Runner {
         return { stdout: printService(entry, format, NO_NAMES) };
       }
       case "save": {
-        const format = { numeric: operation.numeric, thresholds: false };
+        const format = { numeric: operation.numeric, thresholds: false, stable: false };
         return { stdout: printRules(await table.list(), format, NO_NAMES) };
       }
       case "restore":

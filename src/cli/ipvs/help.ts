@@ -41,7 +41,7 @@ Options of list:
   -o, --output json|text             also of connections, timeout and daemon list
 
 Options of services:
-  -s, --scheduler NAME               rr, wrr, lc, wlc, lblc, lblcr, dh, sh, mh, sed, nq, fo, ovf (wlc)
+  -s, --scheduler NAME               rr wrr lc wlc lblc lblcr dh sh mh sed nq fo ovf (wlc)
   -b, --flags FLAG,…                 sh-fallback, sh-port, mh-fallback, mh-port, flag-1 to flag-3
   -p, --persistent [SECONDS]         a client stays at its server (360 where no number is given)
   -M, --netmask MASK|LENGTH          what counts as one client (its whole address)

@@ -26,7 +26,7 @@ export interface Surroundings {
   readonly names: Names;
   readonly context: IpvsContext;
   readonly json: boolean;
-  /** Rules with all that ipvsadm can read, also where ipvsadm itself would not write it. */
+  /** Rules with all that ipvsadm can read, in an order that does not change by itself. */
   readonly complete: boolean;
 }
 
@@ -34,7 +34,7 @@ export async function runOperation(
   operation: Operation,
   surroundings: Surroundings,
 ): Promise<number> {
-  const { context, json, names } = surroundings;
+  const { context, json, names, complete } = surroundings;
   const say = (text: string) => context.output.out(text);
   if (operation.op === "connections") {
     say(await showConnections(operation.format, surroundings));
@@ -51,7 +51,7 @@ export async function runOperation(
       say(await showTable(table, operation.key, operation.format, surroundings));
       break;
     case "save": {
-      const format = { numeric: operation.numeric, thresholds: surroundings.complete };
+      const format = { numeric: operation.numeric, thresholds: complete, stable: complete };
       say(printRules(await table.list(), format, names));
       break;
     }

@@ -4,6 +4,7 @@
  */
 
 import { captureIpvsadm } from "./golden/ipvsadm.ts";
+import { captureNetlinkIpvsadm } from "./golden/netlink_ipvsadm.ts";
 import { serveTraffic } from "./golden/traffic.ts";
 
 const ROOT = new URL("..", import.meta.url).pathname;
@@ -11,6 +12,7 @@ const ROOT = new URL("..", import.meta.url).pathname;
 /** What is captured, by the folder of tests/golden that it goes to. */
 const CAPTURES: Readonly<Record<string, (folder: string, only?: string) => Promise<void>>> = {
   ipvsadm: captureIpvsadm,
+  netlink: captureNetlinkIpvsadm,
 };
 
 async function onHost(only: string | undefined): Promise<number> {

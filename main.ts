@@ -1,6 +1,16 @@
+import { processHost } from "./src/cli/host.ts";
 import { runCli } from "./src/cli/program.ts";
 import { processOutput } from "./src/cli/output.ts";
 import { reportError } from "./src/cli/report.ts";
+import { KernelModules } from "./src/kernel/modules.ts";
+import { openIpvsTable as openTable, parseTransport } from "./src/kernel/select.ts";
+import type { Backend } from "./src/config/care.ts";
+import type { IpvsTable } from "./src/kernel/ipvs_table.ts";
+
+function openIpvsTable(backend?: Backend): Promise<IpvsTable> {
+  const transport = parseTransport(Deno.env.get("LVSCARE_NETLINK"));
+  return openTable({ backend, transport }, new KernelModules());
+}
 
 const debug = Deno.env.get("LVSCARE_DEBUG") === "1";
 
@@ -13,4 +23,11 @@ addEventListener("error", die);
 addEventListener("unhandledrejection", die);
 
 const columns = Deno.stdout.isTerminal() ? Deno.consoleSize().columns : undefined;
-Deno.exit(await runCli(Deno.args, { output: processOutput, debug, columns }));
+Deno.exit(
+  await runCli(Deno.args, {
+    output: processOutput,
+    host: processHost({ openIpvsTable }),
+    debug,
+    columns,
+  }),
+);

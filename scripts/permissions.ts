@@ -4,9 +4,17 @@
  */
 
 /** Environment variables that the program reads. */
-const ENVIRONMENT = ["LVSCARE_DEBUG", "NO_COLOR", "FORCE_COLOR"];
+const ENVIRONMENT = ["LVSCARE_DEBUG", "LVSCARE_NETLINK", "NO_COLOR", "FORCE_COLOR"];
 
 export const PERMISSION_FLAGS: readonly string[] = [
   "--no-prompt",
   `--allow-env=${ENVIRONMENT.join(",")}`,
+  // Rules, configuration and the names in /etc/services and /etc/hosts. Never /proc and /sys, which Deno keeps
+  // for programs with every permission: those go through libc.
+  "--allow-read",
+  // libc, wherever the host has it, and libnl. Whoever may call libc may do anything: a path here would keep
+  // out hosts, not harm.
+  "--allow-ffi",
+  // The second way to the kernel: ipvsadm and its like.
+  "--allow-run",
 ];

@@ -2,34 +2,57 @@
 
 import { Command, CommanderError } from "@commander-js/extra-typings";
 import { buildInfo } from "../build_info.ts";
+import type { Backend } from "../config/care.ts";
 import { EXIT_OK, UsageError } from "../errors.ts";
+import type { IpvsTable } from "../kernel/ipvs_table.ts";
 import { addCompletions } from "./completions.ts";
+import { addIpvs } from "./ipvs.ts";
 import type { Output } from "./output.ts";
 import { reportError } from "./report.ts";
 import { addVersion } from "./version.ts";
 
-/** What a command sees of the world outside. */
-export interface CliContext {
+/** The world outside, which tests replace. */
+export interface CliHost {
+  /** The kernel's table by that backend, or by the one that suits the host. */
+  openIpvsTable(backend?: Backend): Promise<IpvsTable>;
+  /** All of standard input. */
+  readStdin(): Promise<string>;
+  readTextFile(path: string): Promise<string>;
+  /** Asks the person at the terminal; absent where there is none. */
+  readonly confirm?: ((question: string) => Promise<boolean>) | undefined;
+}
+
+export interface CliOptions {
   readonly output: Output;
+  readonly host: CliHost;
   /** Show the traces of errors. */
   readonly debug: boolean;
   /** How wide help may be; undefined where no terminal is there to say. */
   readonly columns?: number | undefined;
 }
 
+/** What a command sees. */
+export interface CliContext extends CliOptions {
+  /** The exit status that a command ends with unless it throws; 0 if it never says. */
+  setStatus(status: number): void;
+}
+
 const EXAMPLES = `
 Examples:
+  lvscare ipvs -Ln                the kernel's table, as ipvsadm prints it
   lvscare version                 what this is and what it was built from
   lvscare completions bash        a script that completes command lines in bash
 `;
 
 /** Runs one command line and gives its exit status. Never throws. */
-export async function runCli(args: readonly string[], context: CliContext): Promise<number> {
+export async function runCli(args: readonly string[], options: CliOptions): Promise<number> {
+  let status = EXIT_OK;
+  const context: CliContext = { ...options, setStatus: (value) => status = value };
   const program = createProgram(context);
   try {
     if (args.length === 0) program.outputHelp();
     else await program.parseAsync([...args], { from: "user" });
-    return EXIT_OK;
+    return status;
   } catch (err) {
     if (!(err instanceof CommanderError)) return reportError(err, context.output, context.debug);
     // Help and version end by an error too, their text already written.
@@ -46,6 +69,7 @@ export function createProgram(context: CliContext): Command {
     .version(buildInfo().version, "-V, --version", "print the version number")
     .helpOption("-h, --help", "show this help, or that of a command")
     .helpCommand(false)
+    .enablePositionalOptions()
     .addHelpText("after", EXAMPLES)
     .exitOverride()
     .configureOutput({
@@ -54,6 +78,8 @@ export function createProgram(context: CliContext): Command {
       getOutHelpWidth: () => columns,
       getOutHasColors: () => false,
     });
+  program.commandsGroup("The kernel:");
+  addIpvs(program, context);
   program.commandsGroup("This program:");
   addVersion(program, context);
   addCompletions(program, context);

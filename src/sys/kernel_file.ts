@@ -46,6 +46,11 @@ export function kernelFileExists(path: string): boolean {
   }
 }
 
+/** Opens the file for reading while `use` has its descriptor. */
+export function withKernelFile<T>(path: string, use: (descriptor: number) => T): T {
+  return withFile(path, O_RDONLY, use);
+}
+
 function withFile<T>(path: string, flags: number, use: (descriptor: number) => T): T {
   if (path.includes("\0")) throw new TypeError("a path cannot hold a NUL");
   const descriptor = libc().open(new TextEncoder().encode(`${path}\0`), flags | O_CLOEXEC);

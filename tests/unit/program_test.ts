@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { complete } from "../../src/cli/completions.ts";
 import type { Output } from "../../src/cli/output.ts";
-import { createProgram, runCli } from "../../src/cli/program.ts";
+import { type CliHost, createProgram, runCli } from "../../src/cli/program.ts";
 import { describeError, reportError } from "../../src/cli/report.ts";
 import { ConfigError, KernelError, LvscareError, UsageError } from "../../src/errors.ts";
 
@@ -18,9 +18,16 @@ function capture(): Output & { stdout: string; stderr: string } {
   };
 }
 
+/** Nothing here reaches for the kernel. */
+const host: CliHost = {
+  openIpvsTable: () => Promise.reject(new LvscareError("no table")),
+  readStdin: () => Promise.resolve(""),
+  readTextFile: () => Promise.reject(new Deno.errors.NotFound()),
+};
+
 async function run(...args: string[]) {
   const output = capture();
-  const status = await runCli(args, { output, debug: false });
+  const status = await runCli(args, { output, host, debug: false });
   return { status, stdout: output.stdout, stderr: output.stderr };
 }
 
@@ -40,6 +47,9 @@ Deno.test("a wrong command line gets one line that names it and a suggestion, an
     [["completions"], /missing required argument 'shell' \(see lvscare completions --help\)/],
     [["completions", "tcsh"], /'tcsh' is invalid .*: must be one of bash, zsh, fish/],
     [["version\n--bad"], /unknown command/],
+    [["ipvs", "--backend", "magic", "list"], /--backend "magic": must be netlink or command/],
+    [["ipvs", "-A", "-t", "10.0.0.1:99999"], /99999/],
+    [["ipvs", "lsit"], /lsit/],
   ];
   for (const [args, wanted] of cases) {
     const { status, stdout, stderr } = await run(...args);
@@ -117,9 +127,9 @@ Deno.test("errors answer for their errno only", () => {
 });
 
 Deno.test("complete() offers what may stand in place of the last word", () => {
-  const program = createProgram({ output: capture(), debug: false });
+  const program = createProgram({ output: capture(), host, debug: false, setStatus: () => {} });
   const cases: [string[], string[]][] = [
-    [[""], ["version", "completions"]],
+    [[""], ["ipvs", "version", "completions"]],
     [["ver"], ["version"]],
     [["--ver"], ["--version"]],
     [["completions", ""], ["bash", "zsh", "fish"]],

@@ -19,6 +19,8 @@ interface Stage {
 
 /** Debian packages that tests use. What the guest needs is listed with the guest. */
 const NATIVE_PACKAGES = [
+  "gcc",
+  "libc6-dev",
   "binutils",
   "binutils-aarch64-linux-gnu",
   "iproute2",
@@ -145,7 +147,7 @@ function chooseStages(names: readonly string[]): readonly Stage[] | undefined {
 async function installPackages(stages: readonly Stage[]): Promise<boolean> {
   const wanted: string[] = [];
   if (stages.some((stage) => NATIVE.includes(stage))) wanted.push(...NATIVE_PACKAGES);
-  if (stages.includes(GUEST) || stages.includes(BOOT)) {
+  if ([GUEST, BOOT, BENCH].some((stage) => stages.includes(stage))) {
     wanted.push(...NATIVE_PACKAGES, ...GUEST_PACKAGES, ...IN_GUEST_PACKAGES);
   }
   const missing = [...new Set(wanted)].filter((name) => !isInstalled(name));

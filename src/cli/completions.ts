@@ -127,7 +127,9 @@ _lvscare() {
   local line
   lines=("\${(@f)$("\${words[1]}" ${ASK} -- "\${(@)words[2,CURRENT]}" 2>/dev/null)}")
   for line in $lines; do
-    [[ -n $line ]] && described+=("\${\${line%%$'\\t'*}//:/\\\\:}:\${line#*$'\\t'}")
+    [[ -n $line ]] || continue
+    local value="\${\${line%%$'\\t'*}//:/\\\\:}" description="\${line#*$'\\t'}"
+    described+=("$value\${description:+:$description}")
   done
   if (( $#described )); then _describe lvscare described; else _files; fi
 }

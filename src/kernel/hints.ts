@@ -92,6 +92,11 @@ const LINES: readonly Line[] = [
     why: "the answer was lost, so it may be done or not",
     hint: "read the table again",
   },
+  {
+    errno: "EINTR",
+    why: "the kernel was interrupted, so it may be done or not",
+    hint: "read the table again",
+  },
   { errno: "ENOMEM", why: "the kernel is out of memory" },
 ];
 

@@ -45,8 +45,9 @@ export interface Notifications {
 }
 
 /**
- * One netlink socket. Netlink handles a request inside send(), so all calls are synchronous: a round trip
- * takes microseconds, and none is under way when a call returns. Use another socket for notifications.
+ * One netlink socket. Netlink handles a request inside send(): the answers are there when it returns, and
+ * nothing ever has to be waited for. So all calls are synchronous, a round trip takes microseconds, and
+ * none is under way when a call returns. Use another socket for notifications.
  */
 export class NetlinkSocket implements Disposable {
   readonly #transport: Transport;
@@ -71,15 +72,17 @@ export class NetlinkSocket implements Disposable {
     return this.#read(() => {
       const sequence = this.#sendAlone(request, NLM_F_ACK);
       const answers: Message[] = [];
-      for (const message of this.#answers(sequence, 1, true)) {
+      const acknowledged = this.#answers(sequence, 1, (message) => {
         if (message.type === NLMSG_ERROR) {
           const refusal = decodeError(message);
           if (refusal) throw kernelError(request, refusal);
-          return answers;
+          return true;
         }
         answers.push(message);
-      }
-      throw noAnswer(request);
+        return false;
+      });
+      if (!acknowledged) throw interrupted(request);
+      return answers;
     });
   }
 
@@ -88,20 +91,21 @@ export class NetlinkSocket implements Disposable {
     return this.#read(() => {
       const sequence = this.#sendAlone(request, NLM_F_DUMP);
       const messages: Message[] = [];
-      let interrupted = false;
-      for (const message of this.#answers(sequence, 1, true)) {
-        if ((message.flags & NLM_F_DUMP_INTR) !== 0) interrupted = true;
+      let changed = false;
+      const ended = this.#answers(sequence, 1, (message) => {
+        if ((message.flags & NLM_F_DUMP_INTR) !== 0) changed = true;
         if (message.type !== NLMSG_DONE && message.type !== NLMSG_ERROR) {
           messages.push(message);
-          continue;
+          return false;
         }
         const refusal = message.type === NLMSG_DONE ? decodeDone(message) : decodeError(message);
         if (refusal) throw kernelError(request, refusal);
-        if (interrupted) throw changedMeanwhile(request);
-        // Only now: an error halfway would leave the rest of the dump in the socket.
-        return messages.map(decode);
-      }
-      throw noAnswer(request);
+        return true;
+      });
+      if (!ended) throw interrupted(request);
+      if (changed) throw changedMeanwhile(request);
+      // Only now: an error halfway would leave the rest of the dump in the socket.
+      return messages.map(decode);
     });
   }
 
@@ -114,6 +118,7 @@ export class NetlinkSocket implements Disposable {
   /**
    * Makes changes in their order, each on its own. Only the last of each send asks for an acknowledgement:
    * refusals come back in any case and in order, so when it is there, whatever was not refused is done.
+   * (A handler that was interrupted is not answered; what can end so is sent alone.)
    */
   batch(requests: readonly Request[]): Outcome[] {
     const most = Math.max(1, Math.floor(this.#transport.receiveBuffer / ANSWER_FOOTPRINT));
@@ -136,13 +141,14 @@ export class NetlinkSocket implements Disposable {
     all.forEach((request, i) => this.#write(request, i === requests.length ? NLM_F_ACK : 0));
     this.#send();
 
-    // Refused as a whole it answers `begin` alone, so the end of the answers is when there are no more.
-    const { outcomes, lost, answered } = this.#outcomes(all, first, false);
+    const { outcomes, lost, answered } = this.#outcomes(all, first);
     const whole = outcomes[0] ?? outcomes.at(-1);
     if (whole) throw whole;
     if (lost) throw unknownOutcome(begin);
     const inner = outcomes.slice(1, -1);
-    if (!answered.has(requests.length) && inner.every((outcome) => !outcome)) throw noAnswer(begin);
+    if (!answered.has(requests.length) && inner.every((outcome) => !outcome)) {
+      throw interrupted(begin);
+    }
     return inner;
   }
 
@@ -173,7 +179,7 @@ export class NetlinkSocket implements Disposable {
     let lost = false;
     for (let i = 0; i < MAX_DATAGRAMS; i++) {
       try {
-        const datagram = this.#receive(false);
+        const datagram = this.#receive();
         if (!datagram) break;
         messages.push(...splitMessages(datagram));
       } catch (error) {
@@ -239,18 +245,19 @@ export class NetlinkSocket implements Disposable {
 
     addFlags(this.#writer, last.start, NLM_F_ACK);
     this.#send();
-    const { outcomes, answered } = this.#outcomes(sent, first, true, last.index);
-    const known = answered.has(last.index);
-    return sent.map((request, i) =>
-      refusedHere.get(i) ?? outcomes[i] ?? (known ? undefined : unknownOutcome(request))
-    );
+    const { outcomes, answered, lost } = this.#outcomes(sent, first, last.index);
+    const silence = lost
+      ? unknownOutcome
+      : answered.has(last.index)
+      ? () => undefined
+      : interrupted;
+    return sent.map((request, i) => refusedHere.get(i) ?? outcomes[i] ?? silence(request));
   }
 
-  /** Reads answers until `last` has its own or, where no `last` is given, until there are none left. */
+  /** Reads answers until the last request that was to be acknowledged is, or until there are none left. */
   #outcomes(
     requests: readonly Request[],
     first: number,
-    wait: boolean,
     last?: number,
   ): { outcomes: Outcome[]; answered: ReadonlySet<number>; lost: boolean } {
     const outcomes: Outcome[] = requests.map(() => undefined);
@@ -258,22 +265,21 @@ export class NetlinkSocket implements Disposable {
     let lost = false;
     for (let attempt = 0; attempt < READ_ATTEMPTS; attempt++) {
       try {
-        for (const message of this.#answers(first, requests.length, wait && !lost)) {
-          if (message.type !== NLMSG_ERROR) continue;
+        this.#answers(first, requests.length, (message) => {
+          if (message.type !== NLMSG_ERROR) return false;
           const index = (message.sequence - first) >>> 0;
           const refusal = decodeError(message);
           if (refusal) outcomes[index] = kernelError(requests[index]!, refusal);
           answered.add(index);
-          if (index === last) break;
-        }
+          return index === last;
+        });
         break;
       } catch (error) {
         if (!isLoss(error)) throw error;
         lost = true;
       }
     }
-    // After a loss nothing can be concluded from what was not said.
-    return { outcomes, answered: lost ? new Set() : answered, lost };
+    return { outcomes, answered, lost };
   }
 
   #sendAlone(request: Request, flags: number): number {
@@ -305,20 +311,23 @@ export class NetlinkSocket implements Disposable {
     throughSignals(() => this.#transport.send(datagram));
   }
 
-  #receive(wait: boolean): Uint8Array | undefined {
-    return throughSignals(() => this.#transport.receive(wait));
+  #receive(): Uint8Array | undefined {
+    return throughSignals(() => this.#transport.receive());
   }
 
-  /** Messages that answer `count` requests from `first` on, until there is none (in time). */
-  *#answers(first: number, count: number, wait: boolean): Generator<Message> {
+  /**
+   * Shows `visit` the messages that answer `count` requests from `first` on, until it says that it has seen
+   * the end. False is that there are no more.
+   */
+  #answers(first: number, count: number, visit: (message: Message) => boolean): boolean {
     for (let i = 0; i < MAX_DATAGRAMS; i++) {
-      const datagram = this.#receive(wait);
-      if (!datagram) return;
+      const datagram = this.#receive();
+      if (!datagram) return false;
       for (const message of splitMessages(datagram)) {
         // Late answers to a request that was given up, and notifications, are not for us.
         if (message.port !== this.#transport.port) continue;
         if ((message.sequence - first) >>> 0 >= count || message.type === NLMSG_NOOP) continue;
-        yield message;
+        if (visit(message)) return true;
       }
     }
     throw new WireError(`receive: ${MAX_DATAGRAMS} datagrams, and still no end`);
@@ -328,7 +337,7 @@ export class NetlinkSocket implements Disposable {
   #drain(): void {
     for (let i = 0; i < MAX_DATAGRAMS; i++) {
       try {
-        if (!this.#receive(false)) return;
+        if (!this.#receive()) return;
       } catch (error) {
         if (!isLoss(error)) return; // the error that led here says more
       }
@@ -386,10 +395,13 @@ function unknownOutcome({ command }: Request): KernelError {
   );
 }
 
-function noAnswer({ command }: Request): SyscallError {
-  return new SyscallError(
-    `${command}: the kernel does not answer (ETIMEDOUT)`,
-    "recv",
-    "ETIMEDOUT",
+/** A handler that was interrupted is not answered at all. */
+function interrupted({ command }: Request): KernelError {
+  return new KernelError(
+    `${command}: the kernel was interrupted, so it may be done or not (EINTR)`,
+    command,
+    "EINTR",
+    {},
+    { hint: "read the table again" },
   );
 }

@@ -1,7 +1,8 @@
 /** A transport over an open netlink socket's descriptor, whichever library opened it. */
 
 import { SyscallError } from "../errors.ts";
-import { type Libc, libc, syscallError } from "./libc.ts";
+import { errnoNumber } from "./errno.ts";
+import { errnoError, lastErrno, type Libc, libc, syscallError } from "./libc.ts";
 import type { Transport } from "./transport.ts";
 
 export const AF_NETLINK = 16;
@@ -11,7 +12,6 @@ export const SOCK_CLOEXEC = 0o2000000;
 const SOL_SOCKET = 1;
 const SO_SNDBUF = 7;
 const SO_RCVBUF = 8;
-const SO_RCVTIMEO = 20;
 const SO_SNDBUFFORCE = 32;
 const SO_RCVBUFFORCE = 33;
 const SOL_NETLINK = 270;
@@ -21,6 +21,10 @@ const NETLINK_EXT_ACK = 11;
 const NETLINK_GET_STRICT_CHK = 12;
 const MSG_TRUNC = 0x20;
 const MSG_DONTWAIT = 0x40;
+/** With MSG_TRUNC the answer is a datagram's true length, whatever fits. */
+const RECEIVE_FLAGS = MSG_TRUNC | MSG_DONTWAIT;
+
+const EAGAIN = errnoNumber("EAGAIN");
 
 /** struct sockaddr_nl: family, padding, port, groups. */
 const SOCKADDR_NL_SIZE = 12;
@@ -30,8 +34,6 @@ const SOCKADDR_NL_SIZE = 12;
  * memory only as it is used.
  */
 const SOCKET_BUFFER = 2 << 20;
-/** The kernel answers inside send(): whoever waits this long waits for nothing. */
-const RECEIVE_TIMEOUT_S = 5n;
 /** The kernel builds dumps in pieces of at most 32 KiB; what it sends on its own may be longer. */
 const DATAGRAM_SIZE = 256 << 10;
 
@@ -74,15 +76,13 @@ export class SocketTransport implements Transport {
     this.#open.send(datagram);
   }
 
-  receive(wait: boolean): Uint8Array | undefined {
-    // With MSG_TRUNC the answer is the datagram's true length, whatever fits.
-    const flags = MSG_TRUNC | (wait ? 0 : MSG_DONTWAIT);
+  receive(): Uint8Array | undefined {
     const size = BigInt(this.#buffer.length);
-    const length = Number(this.#libc.recv(this.#open.fd, this.#buffer, size, flags));
+    const length = Number(this.#libc.recv(this.#open.fd, this.#buffer, size, RECEIVE_FLAGS));
     if (length < 0) {
-      const error = syscallError("recv", "netlink socket");
-      if (error.is("EAGAIN")) return undefined;
-      throw error;
+      const errno = lastErrno();
+      if (errno === EAGAIN) return undefined;
+      throw errnoError("recv", "netlink socket", errno);
     }
     if (length > this.#buffer.length) {
       const message = `recv netlink socket: a datagram of ${length} bytes was cut off at ${size}`;
@@ -124,16 +124,12 @@ export class SocketTransport implements Transport {
     if (!this.#set(SOL_SOCKET, SO_SNDBUFFORCE, SOCKET_BUFFER)) {
       this.#set(SOL_SOCKET, SO_SNDBUF, SOCKET_BUFFER);
     }
-    const timeout = new BigInt64Array([RECEIVE_TIMEOUT_S, 0n]);
-    const { fd } = this.#open;
-    if (this.#libc.setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, timeout, timeout.byteLength) < 0) {
-      throw syscallError("setsockopt", "SO_RCVTIMEO");
-    }
     // Since Linux 4.3, 4.12 and 4.20; without them errors only say less.
     this.#set(SOL_NETLINK, NETLINK_CAP_ACK, 1);
     this.#set(SOL_NETLINK, NETLINK_EXT_ACK, 1);
     if (options.strictCheck) this.#set(SOL_NETLINK, NETLINK_GET_STRICT_CHK, 1);
 
+    const { fd } = this.#open;
     const size = new Int32Array(1);
     if (this.#libc.getsockopt(fd, SOL_SOCKET, SO_RCVBUF, size, new Uint32Array([4])) < 0) {
       throw syscallError("getsockopt", "SO_RCVBUF");

@@ -17,11 +17,11 @@ export interface Transport extends Disposable {
   send(datagram: Uint8Array<ArrayBuffer>): void;
 
   /**
-   * The next datagram, whole, in bytes that are used by nobody else. Undefined is "none": at once where
-   * `wait` is false, after the time limit otherwise. Throws a SyscallError: EINTR, ENOBUFS when datagrams
-   * were dropped, EMSGSIZE when one was longer than the buffer (which then grows).
+   * The next datagram, whole, in bytes that are used by nobody else, or undefined where none is there: it
+   * never waits. Throws a SyscallError: EINTR, ENOBUFS when datagrams were dropped, EMSGSIZE when one was
+   * longer than the buffer (which then grows).
    */
-  receive(wait: boolean): Uint8Array | undefined;
+  receive(): Uint8Array | undefined;
 
   /** Joins a multicast group. */
   join(group: number): void;

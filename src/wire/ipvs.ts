@@ -111,10 +111,11 @@ export function decodeListedService(message: Message, stats: boolean): ListedSer
 
 /** A service that is gone has no servers: the kernel does not tell the two apart. */
 export function listServersRequest(family: GenlFamily, key: ServiceKeyAttributes): Request {
+  const service = attributeBytes(key);
   return genlRequest(
     family,
     COMMANDS.getDest,
-    (to) => MESSAGE.serviceKey.write(to, { service: attributeBytes(key) }),
+    (to) => MESSAGE.serviceKey.write(to, { service }),
   );
 }
 

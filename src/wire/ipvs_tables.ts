@@ -15,6 +15,7 @@ import {
   u64,
   u8,
 } from "./attribute.ts";
+import { INET_ADDR } from "./inet_address.ts";
 import { type Kind, S32, struct, U32, U64 } from "./kind.ts";
 
 export const IPVS_GENL_NAME = "IPVS";
@@ -43,14 +44,11 @@ export const COMMANDS = {
 /** struct ip_vs_flags: the bits, and which of them are meant. */
 const IP_VS_FLAGS = struct({ flags: U32, mask: U32 });
 
-/** union nf_inet_addr: an IPv4 address stands in its first four bytes. */
-export const INET_ADDR_SIZE = 16;
-
 /** What finds a service: family, protocol, address and port, or family and mark. */
 export const SERVICE_KEY = attributes({
   family: required(u16(1, "IPVS_SVC_ATTR_AF")),
   protocol: u16(2, "IPVS_SVC_ATTR_PROTOCOL"),
-  address: bytes(3, "IPVS_SVC_ATTR_ADDR", INET_ADDR_SIZE),
+  address: attribute(3, "IPVS_SVC_ATTR_ADDR", INET_ADDR),
   port: u16be(4, "IPVS_SVC_ATTR_PORT"),
   mark: u32(5, "IPVS_SVC_ATTR_FWMARK"),
 });
@@ -67,7 +65,7 @@ export const SERVICE = attributes({
 
 /** What finds a server within a service. The family is sent since Linux 3.18. */
 export const SERVER_KEY = attributes({
-  address: required(bytes(1, "IPVS_DEST_ATTR_ADDR", INET_ADDR_SIZE)),
+  address: required(attribute(1, "IPVS_DEST_ATTR_ADDR", INET_ADDR)),
   port: required(u16be(2, "IPVS_DEST_ATTR_PORT")),
   family: u16(11, "IPVS_DEST_ATTR_ADDR_FAMILY"),
 });
@@ -129,6 +127,12 @@ export const SERVER_STATS = attributes({
 export const SERVER_STATS64 = attributes({
   stats: nested(12, "IPVS_DEST_ATTR_STATS64", STATS64),
 });
+
+/** The numbers of the attributes that hold statistics. */
+export const STATS_TYPES = {
+  service: [SERVICE_STATS.shape.stats.type, SERVICE_STATS64.shape.stats.type],
+  server: [SERVER_STATS.shape.stats.type, SERVER_STATS64.shape.stats.type],
+} as const;
 
 export const DAEMON_KEY = attributes({
   state: required(u32(1, "IPVS_DAEMON_ATTR_STATE")),

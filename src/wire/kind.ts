@@ -161,7 +161,8 @@ export function struct<F extends Record<string, FixedKind<unknown>>>(
   );
 }
 
-function fixed<T>(
+/** A kind of one's own: how to get it from a place and how to put it there. */
+export function fixed<T>(
   size: number,
   get: FixedKind<T>["get"],
   put: FixedKind<T>["put"],

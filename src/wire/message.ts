@@ -54,13 +54,44 @@ export interface Request {
 }
 
 /** One message as it was received. */
-export interface Message {
+export class Message {
   readonly type: number;
   readonly flags: number;
   readonly sequence: number;
   readonly port: number;
-  /** The whole message; the body begins at NLMSG_HDRLEN. */
-  readonly input: Input;
+  readonly #datagram: Input;
+  readonly #start: number;
+  readonly #end: number;
+  #input: Input | undefined;
+
+  /** The message between two offsets of a datagram, of which it keeps the bytes. */
+  constructor(datagram: Input, start: number, end: number) {
+    const { view } = datagram;
+    this.type = view.getUint16(start + 4, true);
+    this.flags = view.getUint16(start + 6, true);
+    this.sequence = view.getUint32(start + 8, true);
+    this.port = view.getUint32(start + 12, true);
+    this.#datagram = datagram;
+    this.#start = start;
+    this.#end = end;
+  }
+
+  /** The whole message; the body begins at NLMSG_HDRLEN. Made on demand: most of a dump never needs it. */
+  get input(): Input {
+    this.#input ??= new Input(this.#datagram.bytes.subarray(this.#start, this.#end));
+    return this.#input;
+  }
+
+  /** Whether the bodies of both are the same up to `end`, an offset from the start of each. */
+  hasSameBody(other: Message, end: number): boolean {
+    const ours = this.#datagram.view;
+    const theirs = other.#datagram.view;
+    if (this.#end - this.#start < end || other.#end - other.#start < end) return false;
+    for (let at = NLMSG_HDRLEN; at < end; at += NLMSG_ALIGNTO) {
+      if (ours.getInt32(this.#start + at) !== theirs.getInt32(other.#start + at)) return false;
+    }
+    return true;
+  }
 }
 
 /** What NLMSG_ERROR or NLMSG_DONE say of a request that was refused. */
@@ -105,27 +136,21 @@ export function addFlags({ view }: Writer, start: number, flags: number): void {
 
 /** The messages of one datagram. They share its bytes, which must not be used again. */
 export function splitMessages(datagram: Uint8Array): Message[] {
-  const { view } = new Input(datagram);
+  const input = new Input(datagram);
   const messages: Message[] = [];
   for (let at = 0; at < datagram.length;) {
     const left = datagram.length - at;
     if (left < NLMSG_HDRLEN) {
       throw new WireError(`decode messages at ${at}: ${left} stray bytes`, { offset: at });
     }
-    const length = view.getUint32(at, true);
+    const length = input.view.getUint32(at, true);
     if (length < NLMSG_HDRLEN || length > left) {
       throw new WireError(
         `decode message at ${at}: its length is ${length}, must be from ${NLMSG_HDRLEN} to ${left}`,
         { offset: at },
       );
     }
-    messages.push({
-      type: view.getUint16(at + 4, true),
-      flags: view.getUint16(at + 6, true),
-      sequence: view.getUint32(at + 8, true),
-      port: view.getUint32(at + 12, true),
-      input: new Input(datagram.subarray(at, at + length)),
-    });
+    messages.push(new Message(input, at, at + length));
     at += NLMSG_ALIGN(length);
   }
   return messages;

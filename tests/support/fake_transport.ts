@@ -95,7 +95,10 @@ export function acknowledge(request: Message): Answer[] {
 }
 
 /** NLMSG_ERROR, without repeating the request; no errno makes it an acknowledgement. */
-export function refuse(request: Message, errno?: string): Uint8Array<ArrayBuffer> {
+export function refuse(
+  request: Pick<Message, "sequence" | "input">,
+  errno?: string,
+): Uint8Array<ArrayBuffer> {
   const body = new Uint8Array(4 + 16);
   if (errno !== undefined) new DataView(body.buffer).setInt32(0, -errnoNumber(errno)!, true);
   body.set(request.input.bytes.subarray(0, 16), 4);

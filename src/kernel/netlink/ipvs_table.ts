@@ -8,6 +8,7 @@ import {
   type IpvsInfo,
   keyFamily,
   printServiceKey,
+  type ServerEntry,
   type ServiceEntry,
   type ServiceKey,
   type SyncDaemon,
@@ -26,6 +27,7 @@ import {
   decodeTimeouts,
   flushRequest,
   infoRequest,
+  type ListedService,
   listServersRequest,
   listServicesRequest,
   setTimeoutsRequest,
@@ -34,10 +36,11 @@ import {
   timeoutsRequest,
   zeroRequest,
 } from "../../wire/ipvs.ts";
-import { IPVS_GENL_NAME } from "../../wire/ipvs_tables.ts";
+import { IPVS_GENL_NAME, STATS_TYPES } from "../../wire/ipvs_tables.ts";
 import type { Message, Request } from "../../wire/message.ts";
 import { explainIpvs, NO_IPVS_HINT } from "../hints.ts";
 import type { IpvsTable, ListOptions } from "../ipvs_table.ts";
+import { DumpMemory } from "./dump_memory.ts";
 
 /** What is being done, for errors. */
 interface Doing {
@@ -58,6 +61,9 @@ const CHANGE_OPS: Readonly<Record<IpvsChange["kind"], string>> = {
 export class NetlinkIpvsTable implements IpvsTable {
   readonly name: string;
   readonly #socket: NetlinkSocket;
+  readonly #services = new DumpMemory<ListedService>(STATS_TYPES.service);
+  /** By the service as it is remembered: one that changed starts anew. */
+  readonly #servers = new WeakMap<ListedService, DumpMemory<ServerEntry>>();
 
   /** Takes over the socket, which is one of NETLINK_GENERIC. */
   constructor(socket: NetlinkSocket) {
@@ -73,14 +79,10 @@ export class NetlinkIpvsTable implements IpvsTable {
 
   list({ stats = false }: ListOptions = {}): Promise<ServiceEntry[]> {
     return this.#do({ op: "list", subject: "IPVS services" }, () => {
-      const { family, services } = this.#listServices(stats);
-      return services.map(({ service, key, stats: serviceStats }) => {
-        const serviceFamily = keyFamily(service.key);
-        const servers = this.#socket.dump(
-          listServersRequest(family, key),
-          (message) => decodeListedServer(message, serviceFamily, stats),
-        );
-        return serviceStats ? { service, servers, stats: serviceStats } : { service, servers };
+      return this.#listServices(stats).map((listed) => {
+        const servers = this.#listServers(listed, stats);
+        const { service } = listed;
+        return listed.stats ? { service, servers, stats: listed.stats } : { service, servers };
       });
     });
   }
@@ -134,7 +136,7 @@ export class NetlinkIpvsTable implements IpvsTable {
 
   daemons(): Promise<SyncDaemon[]> {
     return this.#do({ op: "list", subject: "sync daemons" }, (family) => {
-      return this.#socket.dump(daemonsRequest(family), decodeListedDaemon);
+      return this.#dumpDaemons(family);
     });
   }
 
@@ -146,12 +148,22 @@ export class NetlinkIpvsTable implements IpvsTable {
 
   stopDaemon(role: DaemonRole): Promise<void> {
     return this.#do({ op: "stop", subject: `${role} sync daemon` }, (family) => {
-      this.#socket.change(stopDaemonRequest(family, role));
+      try {
+        this.#socket.change(stopDaemonRequest(family, role));
+      } catch (error) {
+        if (!(error instanceof KernelError && error.is("EINTR"))) throw error;
+        // A daemon that had not begun to run yet counts as interrupted, and is gone all the same.
+        if (this.#dumpDaemons(family).some((daemon) => daemon.role === role)) throw error;
+      }
     });
   }
 
   close(): void {
     this.#socket.close();
+  }
+
+  #dumpDaemons(family: GenlFamily): SyncDaemon[] {
+    return this.#socket.dump(daemonsRequest(family), decodeListedDaemon);
   }
 
   /** Does it at once; the promise is the contract's, since other implementations do wait. */
@@ -167,22 +179,33 @@ export class NetlinkIpvsTable implements IpvsTable {
     return this.#socket.family(IPVS_GENL_NAME);
   }
 
+  #listServices(stats: boolean): ListedService[] {
+    const messages = this.#dumpServices();
+    const decode = (message: Message) => decodeListedService(message, stats);
+    return stats ? messages.map(decode) : this.#services.decode(messages, decode);
+  }
+
   /** Every pass begins with this, so it is here that a family number gone stale is noticed. */
-  #listServices(stats: boolean) {
-    const list = (family: GenlFamily) => ({
-      family,
-      services: this.#socket.dump(
-        listServicesRequest(family),
-        (message) => decodeListedService(message, stats),
-      ),
-    });
+  #dumpServices(): Message[] {
+    const dump = () => this.#socket.dump(listServicesRequest(this.#family()), (message) => message);
     try {
-      return list(this.#family());
+      return dump();
     } catch (error) {
       if (!(error instanceof KernelError && error.is("ENOENT"))) throw error;
       this.#socket.forgetFamily(IPVS_GENL_NAME);
-      return list(this.#family());
+      return dump();
     }
+  }
+
+  #listServers(listed: ListedService, stats: boolean): ServerEntry[] {
+    const request = listServersRequest(this.#family(), listed.key);
+    const messages = this.#socket.dump(request, (message) => message);
+    const family = keyFamily(listed.service.key);
+    const decode = (message: Message) => decodeListedServer(message, family, stats);
+    if (stats) return messages.map(decode);
+    let memory = this.#servers.get(listed);
+    if (!memory) this.#servers.set(listed, memory = new DumpMemory(STATS_TYPES.server));
+    return memory.decode(messages, decode);
   }
 
   #ask(request: Request): Message {

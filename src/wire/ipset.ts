@@ -42,6 +42,11 @@ import {
 } from "./message.ts";
 import { AF_INET, familyNumber, familyOf } from "./rtnl_tables.ts";
 
+/*
+ * Every change is sent with NLM_F_EXCL: without it the kernel hides that there was nothing to do, as ipset's
+ * option -exist wants it.
+ */
+
 export const HASH_IP_PORT = "hash:ip,port";
 
 /** Where the attributes of a message begin. */
@@ -118,8 +123,9 @@ export function createRequest(
   });
 }
 
+/** Fails where there is no such set. */
 export function destroyRequest(protocol: number, name: string): Request {
-  return request("IPSET_CMD_DESTROY", IPSET_CMD_DESTROY, 0, QUESTION, { protocol, name });
+  return request("IPSET_CMD_DESTROY", IPSET_CMD_DESTROY, NLM_F_EXCL, QUESTION, { protocol, name });
 }
 
 /** Fails where the element is there already. */
@@ -174,7 +180,6 @@ function elementRequest(
   name: string,
   { address, protocol: transport, port }: Element,
 ): Request {
-  // Without NLM_F_EXCL the kernel hides that there was nothing to add or to delete.
   return request(command, number, NLM_F_EXCL, CHANGE, {
     protocol,
     name,

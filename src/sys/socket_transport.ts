@@ -3,6 +3,7 @@
 import { SyscallError } from "../errors.ts";
 import { errnoNumber } from "./errno.ts";
 import { errnoError, lastErrno, type Libc, libc, syscallError } from "./libc.ts";
+import { NLMSG_ALIGN } from "../wire/message.ts";
 import type { Transport } from "./transport.ts";
 
 export const AF_NETLINK = 16;
@@ -34,8 +35,13 @@ const SOCKADDR_NL_SIZE = 12;
  * memory only as it is used.
  */
 const SOCKET_BUFFER = 2 << 20;
-/** The kernel builds dumps in pieces of at most 32 KiB; what it sends on its own may be longer. */
-const DATAGRAM_SIZE = 256 << 10;
+/**
+ * For a datagram, to begin with: what the kernel makes when it is not asked for more. Asked for more, it
+ * allocates up to 32 KiB for each piece of each dump, however small: thousands of dumps take a fifth longer.
+ */
+const DATAGRAM_SIZE = 8 << 10;
+/** A dump of thousands of small datagrams would else be as many allocations. */
+const CHUNK_SIZE = 256 << 10;
 
 export interface TransportOptions {
   /** Have the kernel refuse read requests with fields it does not know, and filter dumps as they ask. */
@@ -57,7 +63,10 @@ export class SocketTransport implements Transport {
   readonly #libc: Libc = libc();
   /** Undefined once closed: its descriptor may be another file's a moment later. */
   #socket: OpenSocket | undefined;
-  #buffer = new Uint8Array(DATAGRAM_SIZE);
+  /** Where the next datagram goes; those before it stay in the same chunk of memory, each used once. */
+  #free = new Uint8Array(CHUNK_SIZE + DATAGRAM_SIZE);
+  /** How long the next datagram may be: longer ones are refused, and make it grow. */
+  #room = DATAGRAM_SIZE;
 
   /** Takes the socket over, and closes it where it cannot be used. */
   constructor(socket: OpenSocket, options: TransportOptions = {}) {
@@ -77,19 +86,26 @@ export class SocketTransport implements Transport {
   }
 
   receive(): Uint8Array | undefined {
-    const size = BigInt(this.#buffer.length);
-    const length = Number(this.#libc.recv(this.#open.fd, this.#buffer, size, RECEIVE_FLAGS));
+    const room = BigInt(this.#room);
+    const length = Number(this.#libc.recv(this.#open.fd, this.#free, room, RECEIVE_FLAGS));
     if (length < 0) {
       const errno = lastErrno();
       if (errno === EAGAIN) return undefined;
       throw errnoError("recv", "netlink socket", errno);
     }
-    if (length > this.#buffer.length) {
-      const message = `recv netlink socket: a datagram of ${length} bytes was cut off at ${size}`;
-      this.#buffer = new Uint8Array(2 * length);
-      throw new SyscallError(message, "recv", "EMSGSIZE");
+    if (length > this.#room) {
+      this.#room = 2 * length;
+      this.#free = new Uint8Array(CHUNK_SIZE + this.#room);
+      throw new SyscallError(
+        `recv netlink socket: a datagram of ${length} bytes was cut off at ${room}`,
+        "recv",
+        "EMSGSIZE",
+      );
     }
-    return this.#buffer.slice(0, length);
+    const datagram = this.#free.subarray(0, length);
+    this.#free = this.#free.subarray(NLMSG_ALIGN(length));
+    if (this.#free.length < this.#room) this.#free = new Uint8Array(CHUNK_SIZE + this.#room);
+    return datagram;
   }
 
   join(group: number): void {

@@ -2,9 +2,12 @@
 
 import assert from "node:assert/strict";
 import { KernelError, SyscallError, UnsupportedError } from "../../src/errors.ts";
+import { errnoName } from "../../src/sys/errno.ts";
+import { lastErrno, libc } from "../../src/sys/libc.ts";
 import { openLibcTransport } from "../../src/sys/libc_transport.ts";
 import { openLibnlTransport } from "../../src/sys/libnl_transport.ts";
 import { NetlinkSocket } from "../../src/sys/netlink_socket.ts";
+import { AF_NETLINK, kernelAddress, SOCK_RAW } from "../../src/sys/socket_transport.ts";
 import { NETLINK_GENERIC, NETLINK_ROUTE } from "../../src/sys/transport.ts";
 import { attributes, required, string } from "../../src/wire/attribute.ts";
 import { S32, struct, U16, U32, U8 } from "../../src/wire/kind.ts";
@@ -122,6 +125,56 @@ for (const open of [openLibcTransport, openLibnlTransport]) {
     const before = openFiles();
     assert.throws(() => open(31), SyscallError);
     assert.equal(openFiles(), before);
+  });
+}
+
+const NETLINK_USERSOCK = 2;
+const GROUP = 1;
+
+/** Sends datagrams to all of a group, as only the kernel does for other protocols. */
+function multicaster(): { send(datagram: Uint8Array<ArrayBuffer>): void } & Disposable {
+  const { socket, connect, send, close } = libc();
+  const fd = socket(AF_NETLINK, SOCK_RAW, NETLINK_USERSOCK);
+  const address = kernelAddress();
+  new DataView(address.buffer).setUint32(8, 1 << (GROUP - 1), true);
+  assert.equal(connect(fd, address, address.length), 0);
+  return {
+    send(datagram) {
+      // The group has it by then; what is refused is a copy for the kernel, which does not listen here.
+      assert.equal(send(fd, datagram, BigInt(datagram.length), 0), -1n);
+      assert.equal(errnoName(lastErrno()), "ECONNREFUSED");
+    },
+    [Symbol.dispose]: () => void close(fd),
+  };
+}
+
+for (const open of [openLibcTransport, openLibnlTransport]) {
+  Deno.test(`${open.name}(): a datagram that is too long is refused, and the next like it is not`, () => {
+    using sender = multicaster();
+    using receiver = open(NETLINK_USERSOCK);
+    receiver.join(GROUP);
+    for (const length of [20_000, 70_000]) {
+      sender.send(new Uint8Array(length).fill(1));
+      assert.throws(
+        () => receiver.receive(),
+        (error) => error instanceof SyscallError && error.is("EMSGSIZE"),
+      );
+      sender.send(new Uint8Array(length).fill(2));
+      assert.deepEqual(receiver.receive(), new Uint8Array(length).fill(2));
+    }
+    assert.equal(receiver.receive(), undefined);
+  });
+
+  Deno.test(`${open.name}(): datagrams stay as they were, however many follow`, () => {
+    using sender = multicaster();
+    using receiver = open(NETLINK_USERSOCK);
+    receiver.join(GROUP);
+    const sent = Array.from({ length: 300 }, (_, i) => new Uint8Array(8192 - 7 * i).fill(i));
+    const received = sent.map((datagram) => {
+      sender.send(datagram);
+      return receiver.receive();
+    });
+    assert.deepEqual(received, sent);
   });
 }
 

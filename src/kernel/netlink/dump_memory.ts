@@ -5,7 +5,7 @@ import { GENL_BODY } from "../../wire/genl.ts";
 import type { Message } from "../../wire/message.ts";
 
 interface Remembered<T> {
-  readonly message: Message;
+  message: Message;
   /** How far the message has to be the same for the value to be. */
   readonly end: number;
   readonly value: T;
@@ -28,7 +28,11 @@ export class DumpMemory<T> {
     const before = this.#entries;
     this.#entries = messages.map((message, i) => {
       const known = before[i];
-      if (known?.message.hasSameBody(message, known.end)) return known;
+      if (known?.message.hasSameBody(message, known.end)) {
+        // Keeping the older one would keep its whole dump in memory.
+        known.message = message;
+        return known;
+      }
       return { message, end: endOfContent(message, this.#ignored), value: decode(message) };
     });
     return this.#entries.map(({ value }) => value);

@@ -20,12 +20,15 @@ export class LvscareError extends Error {
   readonly op: string | undefined;
   readonly subject: string | undefined;
   readonly hint: string | undefined;
+  /** The name of the errno that it means ("EPERM"), where it means one. */
+  readonly errno: string | undefined;
 
-  constructor(message: string, context: ErrorContext = {}) {
+  constructor(message: string, context: ErrorContext = {}, errno?: string) {
     super(message, context.cause === undefined ? undefined : { cause: context.cause });
     this.op = context.op;
     this.subject = context.subject;
     this.hint = context.hint;
+    this.errno = errno;
   }
 
   get exitStatus(): number {
@@ -33,8 +36,8 @@ export class LvscareError extends Error {
   }
 
   /** Whether this failure means the errno of that name. Callers ask this instead of reading messages. */
-  is(_errno: string): boolean {
-    return false;
+  is(errno: string): boolean {
+    return this.errno === errno;
   }
 }
 
@@ -96,15 +99,10 @@ export class SyscallError extends LvscareError {
     message: string,
     /** The call: "bind". */
     readonly call: string,
-    /** The name of the errno: "EPERM". */
-    readonly errno: string,
+    override readonly errno: string,
     context: ErrorContext = {},
   ) {
-    super(message, context);
-  }
-
-  override is(errno: string): boolean {
-    return this.errno === errno;
+    super(message, context, errno);
   }
 }
 
@@ -115,16 +113,12 @@ export class KernelError extends LvscareError {
     message: string,
     /** The request by the kernel's name: "IPVS_CMD_NEW_SERVICE". */
     readonly command: string,
-    readonly errno: string,
+    override readonly errno: string,
     /** The extended acknowledgement, where the kernel gave one. */
     readonly extendedAck: { readonly text?: string; readonly offset?: number } = {},
     context: ErrorContext = {},
   ) {
-    super(message, context);
-  }
-
-  override is(errno: string): boolean {
-    return this.errno === errno;
+    super(message, context, errno);
   }
 }
 
@@ -138,14 +132,10 @@ export class CommandError extends LvscareError {
     readonly exit: number | null,
     readonly stderr: string,
     /** The errno that its words mean, when they mean one. */
-    readonly errno: string | undefined = undefined,
+    errno?: string,
     context: ErrorContext = {},
   ) {
-    super(message, context);
-  }
-
-  override is(errno: string): boolean {
-    return this.errno === errno;
+    super(message, context, errno);
   }
 }
 

@@ -3,7 +3,7 @@
  * is wrong is told in its name; every one of them must be refused.
  */
 
-import type { FixtureFile } from "./strace.ts";
+import type { FixtureFile } from "./datagrams.ts";
 
 export interface Malformed {
   readonly name: string;

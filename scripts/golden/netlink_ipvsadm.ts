@@ -1,6 +1,6 @@
 /** What ipvsadm sends for each of its operations, and what the kernel answers. */
 
-import { capture, type Fixture, type FixtureFile } from "./strace.ts";
+import { capture, type Fixture, type FixtureFile } from "./datagrams.ts";
 
 /** Commands in their order, each with what must be there before it. */
 const COMMANDS: readonly string[] = [

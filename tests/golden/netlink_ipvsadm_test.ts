@@ -1,7 +1,7 @@
 /** What ipvsadm sends is what we send, and what the kernel answers it is what we understand. */
 
 import assert from "node:assert/strict";
-import type { Fixture, FixtureFile } from "../../scripts/golden/strace.ts";
+import type { Fixture, FixtureFile } from "../../scripts/golden/datagrams.ts";
 import { WireError } from "../../src/errors.ts";
 import { parseArguments } from "../../src/ipvsadm/arguments.ts";
 import { NO_NAMES } from "../../src/ipvsadm/names.ts";

@@ -12,7 +12,7 @@ function lvscare(...args: string[]) {
 
 Deno.test("lvscare ipvs loads ip_vs when it is missing, and works by each way to the kernel", async () => {
   const sbin = { PATH: "/usr/sbin:/usr/bin:/sbin:/bin" };
-  await run(["rmmod", "ip_vs_rr", "ip_vs"], { env: sbin });
+  await unloadIpvs();
   await assert.rejects(Deno.stat("/proc/net/ip_vs"), Deno.errors.NotFound);
   const added = await lvscare("-A", "-t", SERVICE, "-s", "rr");
   assert.deepEqual([added.status, added.stderr], [0, ""]);
@@ -53,3 +53,13 @@ Deno.test("lvscare ipvs without permission says which it needs", async () => {
   assert.equal(status, 1);
   assert.match(stderr, /^lvscare: [^\n]*CAP_NET_ADMIN[^\n]*\n$/);
 });
+
+/** Unloads ip_vs and all that needs it: its schedulers, which other tests have used. */
+async function unloadIpvs(): Promise<void> {
+  const env = { PATH: "/usr/sbin:/usr/bin:/sbin:/bin" };
+  await run(["ipvsadm", "-C"], { env });
+  const line = /^ip_vs \d+ \d+ (\S+)/m.exec(await Deno.readTextFile("/proc/modules"));
+  const users = (line?.[1] ?? "").split(",").filter((name) => name.startsWith("ip_vs"));
+  const { stderr } = await run(["rmmod", ...users, "ip_vs"], { env });
+  assert.equal(stderr, "");
+}

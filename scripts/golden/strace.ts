@@ -1,72 +1,75 @@
-/** What a program sends to the kernel over netlink and what comes back, as bytes, seen by strace. */
+/** The netlink messages of a program, taken from what strace writes about it. */
 
-export interface Captured {
+const NLMSG_HDRLEN = 16;
+
+export interface Exchange {
+  /** Each message as hex digits; sequence numbers and ports, which differ each time, are zero. */
   readonly sent: readonly string[];
   readonly received: readonly string[];
+  readonly status: number;
+  readonly output: string;
 }
 
-export interface Fixture extends Captured {
-  /** The program and its arguments. */
-  readonly command: readonly string[];
-}
-
-/** A file of fixtures: which tool on which kernel they were captured from. */
-export interface FixtureFile {
-  readonly tool: string;
-  readonly kernel: string;
-  readonly fixtures: readonly Fixture[];
-}
-
-/** Runs a program under strace and gives the datagrams of its sockets, as hexadecimal text. */
-export async function capture(command: readonly string[]): Promise<Captured> {
-  const log = await Deno.makeTempFile();
-  const { success, stderr } = await new Deno.Command("strace", {
-    args: [
-      ...[
-        "-f",
-        "-q",
-        "-o",
-        log,
-        "-e",
-        "trace=sendmsg,sendto,recvmsg,recvfrom",
-        "-e",
-        "signal=none",
-      ],
-      ...["-e", "read=all", "-e", "write=all", "-s", "0", ...command],
-    ],
-    stdin: "null",
-    stdout: "null",
-    env: { LC_ALL: "C" },
-  }).output();
-  const text = await Deno.readTextFile(log);
-  await Deno.remove(log);
-  if (!success) {
-    throw new Error(`${command.join(" ")}: ${new TextDecoder().decode(stderr).trim()}`);
+/** Runs a program under strace, in a network namespace that `ip netns` knows. */
+export async function traceNetlink(
+  namespace: string,
+  argv: readonly string[],
+): Promise<Exchange> {
+  const log = await Deno.makeTempFile({ prefix: "lvscare-strace-" });
+  const calls = "trace=sendto,sendmsg,recvfrom,recvmsg";
+  const strace = ["strace", "-o", log, "-e", calls, "-e", "read=all", "-e", "write=all"];
+  try {
+    const { code, stdout, stderr } = await new Deno.Command("ip", {
+      args: ["netns", "exec", namespace, ...strace, ...argv],
+      env: { LC_ALL: "C" },
+      stdin: "null",
+    }).output();
+    const decoder = new TextDecoder();
+    return {
+      ...parseStrace(await Deno.readTextFile(log)),
+      status: code,
+      output: decoder.decode(stdout) + decoder.decode(stderr),
+    };
+  } finally {
+    await Deno.remove(log);
   }
-  return readTrace(text);
 }
 
-/** Datagrams from strace's log: a line a call, then a dump of its buffers. */
-function readTrace(text: string): Captured {
+/** Reads strace's log: a line for each call, and below it the bytes that it carried. */
+export function parseStrace(log: string): { sent: string[]; received: string[] } {
   const sent: string[] = [];
   const received: string[] = [];
-  let into: string[] | undefined;
-  let open = false;
-  for (const line of text.split("\n")) {
-    const call = /^(?:\d+ +)?(send|recv)(?:msg|to|from)\(.* = (-?\d+)/.exec(line);
-    if (call) {
-      // A look ahead shows what is read again by the next call.
-      const counts = Number(call[2]) > 0 && !line.includes("MSG_PEEK");
-      into = counts ? (call[1] === "send" ? sent : received) : undefined;
-      open = false;
-      continue;
+  let messages: string[] | undefined;
+  let digits = "";
+  const finish = () => {
+    messages?.push(...splitMessages(digits));
+    digits = "";
+  };
+  for (const line of log.split("\n")) {
+    const call = /^(send|recv)(?:to|from|msg)\(/.exec(line)?.[1];
+    if (call !== undefined) {
+      finish();
+      messages = call === "send" ? sent : received;
+    } else if (/^ \| [0-9a-f]{5} /.test(line)) {
+      // By column: what stands on the right, as text, may look like digits too.
+      digits += line.slice(10, 59).replaceAll(" ", "");
     }
-    const dump = /^ \| [0-9a-f]{5,} {2}((?:[0-9a-f]{2} {1,2})+)/.exec(line);
-    if (!dump || !into) continue;
-    const bytes = dump[1]!.replaceAll(" ", "");
-    if (open) into[into.length - 1] += bytes;
-    else into.push(bytes);
-    open = true;
   }
+  finish();
   return { sent, received };
+}
+
+/** Programs send larger buffers than their messages; zeros follow the last one. */
+function splitMessages(digits: string): string[] {
+  const bytes = Uint8Array.from(digits.match(/../g) ?? [], (pair) => parseInt(pair, 16));
+  const view = new DataView(bytes.buffer);
+  const messages: string[] = [];
+  for (let at = 0; at + NLMSG_HDRLEN <= bytes.length;) {
+    const length = view.getUint32(at, true);
+    if (length < NLMSG_HDRLEN || length > bytes.length - at) break;
+    bytes.fill(0, at + 8, at + NLMSG_HDRLEN);
+    messages.push(bytes.slice(at, at + length).toHex());
+    at += (length + 3) & ~3;
+  }
+  return messages;
 }

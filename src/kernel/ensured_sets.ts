@@ -88,9 +88,14 @@ function checkName(attempt: Attempt, name: string): void {
   });
 }
 
-function checkEntry(attempt: Attempt, { port }: SetEntry): void {
-  if (Number.isInteger(port) && port >= 0 && port <= 65535) return;
-  throw refusal(attempt, "EINVAL", { why: `port "${port}": must be from 0 to 65535` });
+/** Newer kernels refuse the unspecified address, older ones add what nothing ever matches. */
+function checkEntry(attempt: Attempt, { address, port }: SetEntry): void {
+  const why = address === "0.0.0.0" || address === "::"
+    ? `address "${address}": must be one of a host`
+    : !(Number.isInteger(port) && port >= 0 && port <= 65535)
+    ? `port "${port}": must be from 0 to 65535`
+    : undefined;
+  if (why !== undefined) throw refusal(attempt, "EINVAL", { why });
 }
 
 function checkOurs(attempt: Attempt, set: SetHead, family: Family | undefined): void {

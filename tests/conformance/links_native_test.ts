@@ -4,6 +4,7 @@ import { linkHost } from "../support/link_host.ts";
 import { LINK_IMPLEMENTATIONS } from "../support/link_implementations.ts";
 import { ip, ownNetwork } from "../support/network.ts";
 import { testLinks } from "./links.ts";
+import { testLinksBesideOthers } from "./links_beside_others.ts";
 
 async function hasDummy(): Promise<boolean> {
   using _ = ownNetwork();
@@ -20,4 +21,5 @@ for (const [writing, writer] of Object.entries(LINK_IMPLEMENTATIONS)) {
       randomAddresses: 10,
     });
   }
+  testLinksBesideOthers(writing, () => linkHost(writer, writer), { dummy });
 }

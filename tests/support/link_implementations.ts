@@ -9,7 +9,7 @@ import { openLibnlTransport } from "../../src/sys/libnl_transport.ts";
 import { NetlinkSocket } from "../../src/sys/netlink_socket.ts";
 import { NETLINK_ROUTE } from "../../src/sys/transport.ts";
 
-export const LINK_IMPLEMENTATIONS: Readonly<Record<string, () => Links>> = {
+export const LINK_IMPLEMENTATIONS = {
   "netlink over libc": () =>
     new NetlinkLinks(new NetlinkSocket(openLibcTransport(NETLINK_ROUTE, { strictCheck: true }))),
   "netlink over libnl": () =>
@@ -17,4 +17,4 @@ export const LINK_IMPLEMENTATIONS: Readonly<Record<string, () => Links>> = {
   "netlink that does not filter": () =>
     new NetlinkLinks(new NetlinkSocket(openLibcTransport(NETLINK_ROUTE))),
   ip: () => new CommandLinks(new ProcessRunner()),
-};
+} as const satisfies Record<string, () => Links>;

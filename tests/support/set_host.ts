@@ -9,22 +9,25 @@ import { openLibnlTransport } from "../../src/sys/libnl_transport.ts";
 import { NetlinkSocket } from "../../src/sys/netlink_socket.ts";
 import { NETLINK_NETFILTER } from "../../src/sys/transport.ts";
 import type { SetPair } from "../conformance/sets.ts";
-import { must, ownNetwork } from "./network.ts";
+import { feed, must, ownNetwork } from "./network.ts";
 
-export const SET_IMPLEMENTATIONS: Readonly<Record<string, () => Sets>> = {
+export const SET_IMPLEMENTATIONS = {
   "netlink over libc": () =>
     new NetlinkSets(new NetlinkSocket(openLibcTransport(NETLINK_NETFILTER))),
   "netlink over libnl": () =>
     new NetlinkSets(new NetlinkSocket(openLibnlTransport(NETLINK_NETFILTER))),
   ipset: () => new CommandSets(new ProcessRunner()),
-};
+} as const satisfies Record<string, () => Sets>;
+
+const FOREIGN = `create foreign-ip hash:ip
+create foreign-ports bitmap:port range 0-1000
+create foreign-net hash:net,port
+`;
 
 export async function setHost(openWriter: () => Sets, openReader: () => Sets): Promise<SetPair> {
   const network = ownNetwork();
   try {
-    await must("ipset", "create", "foreign-ip", "hash:ip");
-    await must("ipset", "create", "foreign-ports", "bitmap:port", "range", "0-1000");
-    await must("ipset", "create", "foreign-net", "hash:net,port");
+    await feed(FOREIGN, "ipset", "restore");
     const writer = openWriter();
     const reader = openReader();
     return {

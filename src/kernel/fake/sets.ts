@@ -8,7 +8,6 @@ import { type IpSet, printSetEntry, type SetEntry, type Sets } from "../sets.ts"
 
 /** What the kernel makes a set with, where nothing is said. */
 const MAX_ENTRIES = 65_536;
-const NULL_ADDRESSES: readonly string[] = ["0.0.0.0", "::"];
 
 export class FakeSets extends EnsuredSets implements Sets {
   readonly #kernel: FakeKernel;
@@ -70,7 +69,6 @@ class FakeKernel implements SetOperations {
     const attempt = { command: "IPSET_CMD_ADD", op: "add entry", subject: `${key} in ${name}` };
     const entries = this.#sets.get(name)?.entries;
     if (!entries) return Promise.reject(setError(attempt, "ENOENT"));
-    if (NULL_ADDRESSES.includes(entry.address)) return Promise.reject(setError(attempt, "EINVAL"));
     if (entries.has(key)) return Promise.resolve(false);
     if (entries.size >= MAX_ENTRIES) {
       return Promise.reject(setError(attempt, "IPSET_ERR_HASH_FULL"));

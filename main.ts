@@ -2,14 +2,14 @@ import { processHost } from "./src/cli/host.ts";
 import { runCli } from "./src/cli/program.ts";
 import { processOutput } from "./src/cli/output.ts";
 import { reportError } from "./src/cli/report.ts";
-import { KernelModules } from "./src/kernel/modules.ts";
+import { ProcModules } from "./src/kernel/proc_modules.ts";
 import { openIpvsTable as openTable, parseTransport } from "./src/kernel/select.ts";
 import type { Backend } from "./src/config/care.ts";
 import type { IpvsTable } from "./src/kernel/ipvs_table.ts";
 
 function openIpvsTable(backend?: Backend): Promise<IpvsTable> {
   const transport = parseTransport(Deno.env.get("LVSCARE_NETLINK"));
-  return openTable({ backend, transport }, new KernelModules());
+  return openTable({ backend, transport }, new ProcModules());
 }
 
 const debug = Deno.env.get("LVSCARE_DEBUG") === "1";

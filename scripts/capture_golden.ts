@@ -4,6 +4,7 @@
  */
 
 import { captureIpvsadm } from "./golden/ipvsadm.ts";
+import { captureNetlink } from "./golden/netlink.ts";
 import { captureNetlinkIpvsadm } from "./golden/netlink_ipvsadm.ts";
 import { serveTraffic } from "./golden/traffic.ts";
 
@@ -12,7 +13,11 @@ const ROOT = new URL("..", import.meta.url).pathname;
 /** What is captured, by the folder of tests/golden that it goes to. */
 const CAPTURES: Readonly<Record<string, (folder: string, only?: string) => Promise<void>>> = {
   ipvsadm: captureIpvsadm,
-  netlink: captureNetlinkIpvsadm,
+  netlink: async (folder, only) => {
+    if (only !== undefined && only !== "netlink") return;
+    await captureNetlinkIpvsadm(folder);
+    await captureNetlink(folder);
+  },
 };
 
 async function onHost(only: string | undefined): Promise<number> {

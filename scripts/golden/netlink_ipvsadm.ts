@@ -92,8 +92,7 @@ const COMMANDS: readonly string[] = [
   "-C",
 ];
 
-export async function captureNetlinkIpvsadm(folder: string, only?: string): Promise<void> {
-  if (only !== undefined && only !== "netlink") return;
+export async function captureNetlinkIpvsadm(folder: string): Promise<void> {
   // The sync daemon wants a device that can multicast and has an address.
   for (
     const line of [

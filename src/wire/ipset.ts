@@ -26,20 +26,12 @@ import {
   IPSET_CMD_TYPE,
   IPSET_PROTOCOL,
   LISTING,
-  NFGENMSG,
-  NFNL_SUBSYS_IPSET,
   PROTOCOLS,
   QUESTION,
   SET_TYPE,
 } from "./ipset_tables.ts";
-import {
-  type Message,
-  NLM_F_CREATE,
-  NLM_F_EXCL,
-  NLMSG_HDRLEN,
-  readHeader,
-  type Request,
-} from "./message.ts";
+import { type Message, NLM_F_CREATE, NLM_F_EXCL, type Request } from "./message.ts";
+import { type NfnlCommand, nfnlRequest, readNfnl } from "./nfnetlink.ts";
 import { AF_INET, familyNumber, familyOf } from "./rtnl_tables.ts";
 
 /*
@@ -48,9 +40,6 @@ import { AF_INET, familyNumber, familyOf } from "./rtnl_tables.ts";
  */
 
 export const HASH_IP_PORT = "hash:ip,port";
-
-/** Where the attributes of a message begin. */
-export const IPSET_BODY = NLMSG_HDRLEN + NFGENMSG.size;
 
 /** A member of a set of type hash:ip,port. */
 export interface Element extends Endpoint {
@@ -82,20 +71,20 @@ const PROTOCOL_NUMBERS: Readonly<Record<Protocol, number>> = { tcp: 6, udp: 17, 
 
 /** Asks which protocols the kernel speaks. */
 export function protocolRequest(): Request {
-  return request("IPSET_CMD_PROTOCOL", IPSET_CMD_PROTOCOL, 0, QUESTION, {
+  return request(IPSET_CMD_PROTOCOL, 0, QUESTION, {
     protocol: IPSET_PROTOCOL,
   });
 }
 
 export function decodeProtocols(message: Message): Range {
-  const { highest, lowest } = read(message, IPSET_CMD_PROTOCOL, PROTOCOLS);
+  const { highest, lowest } = readNfnl(message, IPSET_CMD_PROTOCOL, PROTOCOLS).values;
   // Kernels that spoke but one protocol did not say the lowest.
   return { lowest: lowest ?? highest, highest };
 }
 
 /** Asks which revisions of hash:ip,port the kernel has; asking makes it load the module. */
 export function typeRequest(protocol: number, family: Family): Request {
-  return request("IPSET_CMD_TYPE", IPSET_CMD_TYPE, 0, QUESTION, {
+  return request(IPSET_CMD_TYPE, 0, QUESTION, {
     protocol,
     type: HASH_IP_PORT,
     family: familyNumber(family),
@@ -103,7 +92,7 @@ export function typeRequest(protocol: number, family: Family): Request {
 }
 
 export function decodeRevisions(message: Message): Range {
-  const { highestRevision, lowestRevision } = read(message, IPSET_CMD_TYPE, SET_TYPE);
+  const { highestRevision, lowestRevision } = readNfnl(message, IPSET_CMD_TYPE, SET_TYPE).values;
   return { lowest: lowestRevision ?? highestRevision, highest: highestRevision };
 }
 
@@ -113,7 +102,7 @@ export function createRequest(
   set: { readonly name: string; readonly family: Family; readonly revision: number },
 ): Request {
   const flags = NLM_F_CREATE | NLM_F_EXCL;
-  return request("IPSET_CMD_CREATE", IPSET_CMD_CREATE, flags, CREATE, {
+  return request(IPSET_CMD_CREATE, flags, CREATE, {
     protocol,
     name: set.name,
     type: HASH_IP_PORT,
@@ -125,35 +114,35 @@ export function createRequest(
 
 /** Fails where there is no such set. */
 export function destroyRequest(protocol: number, name: string): Request {
-  return request("IPSET_CMD_DESTROY", IPSET_CMD_DESTROY, NLM_F_EXCL, QUESTION, { protocol, name });
+  return request(IPSET_CMD_DESTROY, NLM_F_EXCL, QUESTION, { protocol, name });
 }
 
 /** Fails where the element is there already. */
 export function addElementRequest(protocol: number, name: string, element: Element): Request {
-  return elementRequest("IPSET_CMD_ADD", IPSET_CMD_ADD, protocol, name, element);
+  return elementRequest(IPSET_CMD_ADD, protocol, name, element);
 }
 
 /** Fails where there is no such element. */
 export function deleteElementRequest(protocol: number, name: string, element: Element): Request {
-  return elementRequest("IPSET_CMD_DEL", IPSET_CMD_DEL, protocol, name, element);
+  return elementRequest(IPSET_CMD_DEL, protocol, name, element);
 }
 
 export function headerRequest(protocol: number, name: string): Request {
-  return request("IPSET_CMD_HEADER", IPSET_CMD_HEADER, 0, QUESTION, { protocol, name });
+  return request(IPSET_CMD_HEADER, 0, QUESTION, { protocol, name });
 }
 
 export function decodeHeader(message: Message): SetHeader {
-  const { name, type, family } = read(message, IPSET_CMD_HEADER, HEADER);
+  const { name, type, family } = readNfnl(message, IPSET_CMD_HEADER, HEADER).values;
   return { name, type, family: familyOf(family) };
 }
 
 /** To be dumped: a set with its members, in parts. */
 export function listRequest(protocol: number, name: string): Request {
-  return request("IPSET_CMD_LIST", IPSET_CMD_LIST, 0, QUESTION, { protocol, name });
+  return request(IPSET_CMD_LIST, 0, QUESTION, { protocol, name });
 }
 
 export function decodeListing(message: Message): SetPart {
-  const { name, type, family, members } = read(message, IPSET_CMD_LIST, LISTING);
+  const { name, type, family, members } = readNfnl(message, IPSET_CMD_LIST, LISTING).values;
   return {
     name,
     type,
@@ -174,13 +163,12 @@ export function decodeElement(member: Uint8Array): Element | undefined {
 }
 
 function elementRequest(
-  command: string,
-  number: number,
+  command: NfnlCommand,
   protocol: number,
   name: string,
   { address, protocol: transport, port }: Element,
 ): Request {
-  return request(command, number, NLM_F_EXCL, CHANGE, {
+  return request(command, NLM_F_EXCL, CHANGE, {
     protocol,
     name,
     data: { address: inNest(address), port, protocol: PROTOCOL_NUMBERS[transport] },
@@ -200,41 +188,13 @@ function protocolOf(number: number): Protocol | undefined {
 }
 
 function request<V>(
-  command: string,
-  number: number,
+  command: NfnlCommand,
   flags: number,
   table: { write(to: Writer, values: V): void },
   values: V,
 ): Request {
-  return {
-    command,
-    type: messageType(number),
-    flags,
-    write(to) {
-      // ipset says IPv4 here whatever the set's family is, and the kernel does not look.
-      NFGENMSG.write(to, { family: AF_INET, version: 0, resource: 0 }, "nfgenmsg");
-      table.write(to, values);
-    },
-  };
-}
-
-function read<T>(
-  message: Message,
-  command: number,
-  table: { read(from: Input, start: number): T },
-): T {
-  const type = messageType(command);
-  if (message.type !== type) {
-    throw new WireError(`decode nfgenmsg: a message of type ${message.type}, must be ${type}`, {
-      offset: 4,
-    });
-  }
-  readHeader(message, NFGENMSG, "nfgenmsg");
-  return table.read(message.input, IPSET_BODY);
-}
-
-function messageType(command: number): number {
-  return (NFNL_SUBSYS_IPSET << 8) | command;
+  // ipset says IPv4 here whatever the set's family is, and the kernel does not look.
+  return nfnlRequest({ command, family: AF_INET, flags, table, values });
 }
 
 function missing(attribute: string): WireError {

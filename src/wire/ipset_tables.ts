@@ -12,25 +12,23 @@ import {
   u32be,
   u8,
 } from "./attribute.ts";
-import { BYTES, fixedBytes, struct, U16BE, U8 } from "./kind.ts";
+import type { NfnlCommand } from "./nfnetlink.ts";
+import { BYTES, fixedBytes } from "./kind.ts";
 
 export const NFNL_SUBSYS_IPSET = 6;
 
-export const IPSET_CMD_PROTOCOL = 1;
-export const IPSET_CMD_CREATE = 2;
-export const IPSET_CMD_DESTROY = 3;
-export const IPSET_CMD_LIST = 7;
-export const IPSET_CMD_ADD = 9;
-export const IPSET_CMD_DEL = 10;
-export const IPSET_CMD_HEADER = 12;
-export const IPSET_CMD_TYPE = 13;
+export const IPSET_CMD_PROTOCOL = command("IPSET_CMD_PROTOCOL", 1);
+export const IPSET_CMD_CREATE = command("IPSET_CMD_CREATE", 2);
+export const IPSET_CMD_DESTROY = command("IPSET_CMD_DESTROY", 3);
+export const IPSET_CMD_LIST = command("IPSET_CMD_LIST", 7);
+export const IPSET_CMD_ADD = command("IPSET_CMD_ADD", 9);
+export const IPSET_CMD_DEL = command("IPSET_CMD_DEL", 10);
+export const IPSET_CMD_HEADER = command("IPSET_CMD_HEADER", 12);
+export const IPSET_CMD_TYPE = command("IPSET_CMD_TYPE", 13);
 
 /** The protocols that this program speaks: what it sends is the same in both. */
 export const IPSET_PROTOCOL_MIN = 6;
 export const IPSET_PROTOCOL = 7;
-
-/** struct nfgenmsg. */
-export const NFGENMSG = struct({ family: U8, version: U8, resource: U16BE });
 
 /**
  * Errors above 4096 are ipset's own. Those of types begin at 4352, and the same number means something else
@@ -129,3 +127,7 @@ export const LISTING = attributes({
   family: LINES.family,
   members: nested(8, "IPSET_ATTR_ADT", sequence(nested(7, "IPSET_ATTR_DATA", BYTES))),
 });
+
+function command(name: string, number: number): NfnlCommand {
+  return { name, subsystem: NFNL_SUBSYS_IPSET, number };
+}

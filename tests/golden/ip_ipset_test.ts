@@ -27,10 +27,10 @@ import {
   IPSET_CMD_CREATE,
   IPSET_CMD_DEL,
   IPSET_ERRORS,
-  NFGENMSG,
   QUESTION,
 } from "../../src/wire/ipset_tables.ts";
 import type { FixedKind } from "../../src/wire/kind.ts";
+import { NFGENMSG } from "../../src/wire/nfnetlink.ts";
 import {
   decodeError,
   type Message,
@@ -117,9 +117,9 @@ function codecOf(type: number): Codec {
   if (type < 24) return { header: IFADDRMSG, table: ADDRESS };
   if (type < 28) return { header: RTMSG, table: ROUTE };
   const command = type & 0xff;
-  const table = command === IPSET_CMD_CREATE
+  const table = command === IPSET_CMD_CREATE.number
     ? CREATE
-    : command === IPSET_CMD_ADD || command === IPSET_CMD_DEL
+    : command === IPSET_CMD_ADD.number || command === IPSET_CMD_DEL.number
     ? CHANGE
     : QUESTION;
   return { header: NFGENMSG, table };

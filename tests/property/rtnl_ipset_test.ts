@@ -14,9 +14,9 @@ import {
   decodeProtocols,
   decodeRevisions,
   type Element,
-  IPSET_BODY,
 } from "../../src/wire/ipset.ts";
 import { CHANGE, CREATE, ELEMENT, IPSET_CMD_LIST, LISTING } from "../../src/wire/ipset_tables.ts";
+import { NFNL_BODY } from "../../src/wire/nfnetlink.ts";
 import { type Message, type Request, splitMessages } from "../../src/wire/message.ts";
 import {
   addAddressRequest,
@@ -91,14 +91,14 @@ Deno.test("an element is decoded as it was encoded, and a listing holds all that
   fc.assert(
     fc.property(fc.array(element, { maxLength: 40 }), name, (elements, set) => {
       const members = elements.map((x) => {
-        const { data } = CHANGE.read(sent(addElementRequest(7, set, x)).input, IPSET_BODY);
+        const { data } = CHANGE.read(sent(addElementRequest(7, set, x)).input, NFNL_BODY);
         const writer = new Writer();
         ELEMENT.write(writer, data!);
         return writer.take();
       });
       const message = sent({
         command: "listing",
-        type: (6 << 8) | IPSET_CMD_LIST,
+        type: (6 << 8) | IPSET_CMD_LIST.number,
         write(to) {
           to.append(new Uint8Array(4));
           LISTING.write(to, { name: set, members });
@@ -121,7 +121,7 @@ Deno.test("createRequest() says what was asked for", () => {
       fc.constantFrom("ipv4" as const, "ipv6" as const),
       (set, at, family) => {
         const { input } = sent(createRequest(6, { name: set, family, revision: at }));
-        const values = CREATE.read(input, IPSET_BODY);
+        const values = CREATE.read(input, NFNL_BODY);
         assert.deepEqual([values.protocol, values.name, values.revision], [6, set, at]);
         assert.equal(values.family, family === "ipv4" ? 2 : 10);
       },

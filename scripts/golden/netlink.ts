@@ -1,5 +1,5 @@
 /**
- * What ip and ipset send, and what the kernel answers. It is captured in the guest, under strace:
+ * What ip, ipset and nft send, and what the kernel answers. It is captured in the guest, under strace:
  *
  *     scripts/guest --out tests/golden/netlink -- scripts/deno run -A scripts/golden/netlink.ts /out
  */
@@ -8,7 +8,7 @@ import { traceNetlink } from "./strace.ts";
 
 /** A file of tests/golden/netlink. */
 export interface Fixture {
-  readonly tool: "ip" | "ipset";
+  readonly tool: "ip" | "ipset" | "nft";
   readonly version: string;
   readonly kernel: string;
   readonly command: string;
@@ -117,7 +117,57 @@ export const SCENARIOS: readonly Readonly<Record<string, string>>[] = [
     ipset_destroy_v6: "ipset destroy six",
     ipset_destroy_absent: "ipset destroy six",
   },
+  {
+    nft_add_table_v4: "nft add table ip lvscare",
+    nft_add_table_v6: "nft add table ip6 lvscare",
+    nft_add_table_asleep: "nft add table ip asleep { flags dormant ; }",
+    nft_add_chain_prerouting: `nft add chain ip lvscare prerouting ${hook("prerouting")}`,
+    nft_add_chain_output: `nft add chain ip6 lvscare output ${hook("output")}`,
+    nft_add_chain_postrouting: `nft add chain ip lvscare postrouting ${hook("postrouting")}`,
+    nft_add_chain_plain: "nft add chain ip lvscare plain",
+    nft_add_set_v4:
+      "nft add set ip lvscare virtual-services { type ipv4_addr . inet_proto . inet_service ; }",
+    nft_add_set_v6:
+      "nft add set ip6 lvscare virtual-services { type ipv6_addr . inet_proto . inet_service ; }",
+    nft_add_set_taken: "nft create set ip lvscare virtual-services { type ipv4_addr ; }",
+    nft_add_element_v4: "nft add element ip lvscare virtual-services { 10.0.0.1 . tcp . 80 }",
+    nft_add_element_v4_two:
+      "nft add element ip lvscare virtual-services { 10.0.0.1 . udp . 53 , 10.0.0.2 . sctp . 9 }",
+    nft_add_element_v4_icmp: "nft add element ip lvscare virtual-services { 10.0.0.1 . icmp . 0 }",
+    nft_add_element_v6: "nft add element ip6 lvscare virtual-services { 2001:db8::1 . tcp . 443 }",
+    nft_add_element_absent: "nft add element ip lvscare nobody { 10.0.0.1 . tcp . 80 }",
+    nft_add_rule_mark_v4:
+      "nft add rule ip lvscare prerouting ip daddr . meta l4proto . th dport @virtual-services " +
+      'meta mark set meta mark | 0x1 comment "from other hosts"',
+    nft_add_rule_mark_v6:
+      "nft add rule ip6 lvscare output ip6 daddr . meta l4proto . th dport @virtual-services " +
+      'meta mark set meta mark | 0x80000000 comment "from this host"',
+    nft_add_rule_masquerade:
+      "nft add rule ip lvscare postrouting meta mark & 0x1 == 0x1 masquerade fully-random " +
+      'comment "to a server, as this host"',
+    nft_add_rule_foreign: "nft add rule ip lvscare plain tcp dport 22 counter accept",
+    nft_list_chain: "nft list chain ip lvscare prerouting",
+    nft_list_ruleset: "nft list ruleset",
+    nft_list_set_v4: "nft list set ip lvscare virtual-services",
+    nft_list_set_v6: "nft list set ip6 lvscare virtual-services",
+    nft_list_table_absent: "nft list table ip nobody",
+    nft_delete_element_v4: "nft delete element ip lvscare virtual-services { 10.0.0.1 . tcp . 80 }",
+    nft_delete_element_absent:
+      "nft delete element ip lvscare virtual-services { 10.0.0.1 . tcp . 80 }",
+    nft_add_rule_jump: "nft add rule ip lvscare postrouting jump plain",
+    nft_delete_chain_used: "nft delete chain ip lvscare plain",
+    nft_flush_chain: "nft flush chain ip lvscare prerouting",
+    nft_delete_chain: "nft delete chain ip lvscare prerouting",
+    nft_delete_table: "nft delete table ip lvscare",
+    nft_delete_table_absent: "nft delete table ip lvscare",
+  },
 ];
+
+/** A chain as one of ours, which packets come through by themselves. */
+function hook(name: string): string {
+  const [type, priority] = name === "postrouting" ? ["nat", 100] : ["filter", -150];
+  return `{ type ${type} hook ${name} priority ${priority} ; policy accept ; }`;
+}
 
 /** Their received messages are kept, whatever their exit status. */
 const READS = / (?:show|list)\b/;
@@ -137,6 +187,7 @@ export async function captureNetlink(folder: string): Promise<void> {
   const versions = {
     ip: (await must(["ip", "-V"])).trim(),
     ipset: (await must(["ipset", "--version"])).trim().split("\n")[0]!,
+    nft: (await must(["nft", "--version"])).trim(),
   };
   const kernel = (await must(["uname", "-r"])).trim();
   const commands: Record<string, string> = {};
@@ -152,7 +203,7 @@ export async function captureNetlink(folder: string): Promise<void> {
   }
   const manifest = { madeBy: "scripts/golden/netlink.ts", kernel, ...versions, commands };
   await Deno.writeTextFile(
-    `${folder}/ip_ipset_manifest.json`,
+    `${folder}/tools_manifest.json`,
     `${JSON.stringify(manifest, null, 2)}\n`,
   );
 }
@@ -163,7 +214,7 @@ async function capture(
   versions: Readonly<Record<Fixture["tool"], string>>,
   kernel: string,
 ): Promise<Fixture> {
-  const tool = command.startsWith("ipset ") ? "ipset" : "ip";
+  const tool = command.split(" ")[0] as Fixture["tool"];
   const { sent, received, status, output } = await traceNetlink(namespace, command.split(" "));
   console.error(
     `${status === 0 ? "" : `[${status}] `}${command}${status === 0 ? "" : `: ${output}`}`,

@@ -32,6 +32,7 @@ import {
 } from "./ipset_tables.ts";
 import { type Message, NLM_F_CREATE, NLM_F_EXCL, type Request } from "./message.ts";
 import { type NfnlCommand, nfnlRequest, readNfnl } from "./nfnetlink.ts";
+import { PROTOCOL_NUMBERS, protocolOf } from "./protocol.ts";
 import { AF_INET, familyNumber, familyOf } from "./rtnl_tables.ts";
 
 /*
@@ -66,8 +67,6 @@ export interface Range {
   readonly lowest: number;
   readonly highest: number;
 }
-
-const PROTOCOL_NUMBERS: Readonly<Record<Protocol, number>> = { tcp: 6, udp: 17, sctp: 132 };
 
 /** Asks which protocols the kernel speaks. */
 export function protocolRequest(): Request {
@@ -178,13 +177,6 @@ function elementRequest(
 function inNest(address: Address) {
   const bytes = addressToBytes(address);
   return addressFamily(address) === "ipv4" ? { ipv4: bytes } : { ipv6: bytes };
-}
-
-function protocolOf(number: number): Protocol | undefined {
-  for (const [name, each] of Object.entries(PROTOCOL_NUMBERS)) {
-    if (each === number) return name as Protocol;
-  }
-  return undefined;
 }
 
 function request<V>(

@@ -18,11 +18,10 @@ import {
   encodeInetAddress,
 } from "./inet_address.ts";
 import type { SERVICE, SERVICE_KEY } from "./ipvs_tables.ts";
+import { PROTOCOL_NUMBERS, protocolOf } from "./protocol.ts";
 
 export type ServiceKeyAttributes = Attributes<typeof SERVICE_KEY>;
 export type ServiceAttributes = Attributes<typeof SERVICE>;
-
-const PROTOCOLS: Readonly<Record<Protocol, number>> = { tcp: 6, udp: 17, sctp: 132 };
 
 const IP_VS_SVC_F_PERSISTENT = 0x1;
 /** The kernel's own note that the service is in its table. */
@@ -43,7 +42,7 @@ export function encodeServiceKey(key: ServiceKey): ServiceKeyAttributes {
   }
   return {
     family,
-    protocol: PROTOCOLS[key.protocol],
+    protocol: PROTOCOL_NUMBERS[key.protocol],
     address: encodeInetAddress(key.address),
     port: key.port,
   };
@@ -134,9 +133,8 @@ function decodeNetmask(bytes: Uint8Array, family: Family): number {
 }
 
 function decodeProtocol(number: number): Protocol {
-  for (const [protocol, value] of Object.entries(PROTOCOLS)) {
-    if (value === number) return protocol as Protocol;
-  }
+  const protocol = protocolOf(number);
+  if (protocol !== undefined) return protocol;
   throw unknown("decode", "IPVS_SVC_ATTR_PROTOCOL", `protocol ${number}, must be TCP, UDP or SCTP`);
 }
 

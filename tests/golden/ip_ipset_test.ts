@@ -1,7 +1,6 @@
 /** What ip and ipset sent to a kernel, and what it answered, against what we send and understand. */
 
 import assert from "node:assert/strict";
-import { type Fixture, SCENARIOS } from "../../scripts/golden/netlink.ts";
 import { type Address, parseAddress } from "../../src/model/address.ts";
 import { type InterfaceAddress, printInterfaceAddress, printRoute } from "../../src/model/link.ts";
 import { Input, Writer } from "../../src/wire/buffer.ts";
@@ -67,37 +66,9 @@ import {
 } from "../../src/wire/rtnl_tables.ts";
 import { attributeTree, encoded, type Leaf, messageOf } from "../support/attribute_tree.ts";
 import { hex } from "../support/bytes.ts";
+import { NetlinkFixtures } from "../support/netlink_fixtures.ts";
 
-const FOLDER = new URL("netlink/", import.meta.url).pathname;
-const COUNT = 86;
-
-const FIXTURES = new Map<string, Fixture>(
-  SCENARIOS.flatMap((commands) => Object.keys(commands)).map((name) => [
-    name,
-    JSON.parse(Deno.readTextFileSync(`${FOLDER}${name}.json`)) as Fixture,
-  ]),
-);
-
-function fixture(name: string): Fixture {
-  const found = FIXTURES.get(name);
-  assert.ok(found, `no fixture ${name}`);
-  return found;
-}
-
-Deno.test("the fixtures of ip and ipset are all there, and as the manifest says", () => {
-  const manifest = JSON.parse(Deno.readTextFileSync(`${FOLDER}ip_ipset_manifest.json`));
-  const files = [...Deno.readDirSync(FOLDER)].map(({ name }) => name)
-    .filter((name) => /^(?:ip|ipset)_.*\.json$/.test(name) && name !== "ip_ipset_manifest.json");
-  assert.equal(FIXTURES.size, COUNT);
-  assert.equal(files.length, COUNT);
-  const commands = Object.fromEntries([...FIXTURES].map(([name, { command }]) => [name, command]));
-  assert.deepEqual(manifest.commands, commands);
-  for (const { kernel, version, sent } of FIXTURES.values()) {
-    assert.equal(kernel, manifest.kernel);
-    assert.ok([manifest.ip, manifest.ipset].includes(version));
-    assert.ok(sent.length > 0);
-  }
-});
+const FIXTURES = NetlinkFixtures.of(["ip", "ipset"], 86);
 
 /** A message's header and attributes, by its type: how we would read and write it. */
 interface Codec {
@@ -171,8 +142,7 @@ const element = (host: string, protocol: "tcp" | "udp" | "sctp", port: number) =
   port,
 });
 const onPort = (text: string) => ({ device: PORT, address: network(text) });
-const number = (name: string) =>
-  messageOf(hex(fixture(name).sent.at(-1)!)).input.view.getInt32(20, true);
+const number = (name: string) => FIXTURES.sent(name).input.view.getInt32(20, true);
 
 /**
  * What we send in the place of the tool's last message: the same bytes but for flags of the nlmsghdr or, where
@@ -274,7 +244,7 @@ Deno.test("what we send is what ip and ipset sent", () => {
   const hidden = NLM_F_REQUEST | NLM_F_ACK | NLM_F_DUMP;
   let same = 0;
   for (const [name, request, difference] of OURS) {
-    const theirs = messageOf(hex(fixture(name).sent.at(-1)!));
+    const theirs = FIXTURES.sent(name);
     const ours = messageOf(encoded(request));
     assert.equal(ours.type, theirs.type, name);
     // To replace is our way of adding a route.
@@ -305,7 +275,7 @@ Deno.test("what ipset asks before is what we ask", () => {
     ["ipset_add_v4_tcp", 1, headerRequest(7, "four")],
   ] as const;
   for (const [name, i, request] of asked) {
-    const theirs = messageOf(hex(fixture(name).sent[i]!));
+    const theirs = FIXTURES.sent(name, i);
     const ours = messageOf(encoded(request));
     assert.equal(ours.type, theirs.type);
     const body = (message: Message) => message.input.bytes.slice(NLMSG_HDRLEN).toHex();
@@ -320,7 +290,7 @@ function without(left: number, tree: readonly Leaf[]): Leaf[] {
 }
 
 Deno.test("devices are read from what the kernel said to ip", () => {
-  const links = answers("ip_link_show", RTM_NEWLINK).map(decodeLink);
+  const links = FIXTURES.answers("ip_link_show", RTM_NEWLINK).map(decodeLink);
   assert.deepEqual(
     links.map(({ index, name, kind, up }) => [index, name, kind, up]),
     [
@@ -332,11 +302,11 @@ Deno.test("devices are read from what the kernel said to ip", () => {
       [6, "care2", "dummy", false],
     ],
   );
-  assert.deepEqual(answers("ip_link_show_one", RTM_NEWLINK).map(decodeLink)[0], links[2]);
+  assert.deepEqual(FIXTURES.answers("ip_link_show_one", RTM_NEWLINK).map(decodeLink)[0], links[2]);
 });
 
 Deno.test("addresses are read from what the kernel said to ip", () => {
-  const addresses = answers("ip_addr_show", RTM_NEWADDR).map(decodeAddress);
+  const addresses = FIXTURES.answers("ip_addr_show", RTM_NEWADDR).map(decodeAddress);
   assert.deepEqual(
     addresses.map((each) => each && [each.device, printInterfaceAddress(each.address)]),
     [
@@ -360,9 +330,9 @@ Deno.test("addresses are read from what the kernel said to ip", () => {
 
 Deno.test("of all routes that the kernel told ip, the plain ones of the main table are read", () => {
   const routes = (name: string) =>
-    answers(name, RTM_NEWROUTE).map(decodeRoute).filter((route) => route !== undefined)
+    FIXTURES.answers(name, RTM_NEWROUTE).map(decodeRoute).filter((route) => route !== undefined)
       .map(({ device, ...route }) => printRoute({ ...route, device: String(device) }));
-  assert.ok(answers("ip_route_show_v4", RTM_NEWROUTE).length >= 12);
+  assert.ok(FIXTURES.answers("ip_route_show_v4", RTM_NEWROUTE).length >= 12);
   assert.deepEqual(routes("ip_route_show_v4"), [
     "0.0.0.0/0 via 192.168.77.254 dev 3 metric 0",
     "10.0.0.1/32 via 192.168.77.3 dev 3 metric 50",
@@ -370,7 +340,7 @@ Deno.test("of all routes that the kernel told ip, the plain ones of the main tab
     "10.3.0.0/16 via fe80::7 dev 3 metric 0",
     "192.168.77.0/24 dev 3 metric 0",
   ]);
-  assert.ok(answers("ip_route_show_v6", RTM_NEWROUTE).length >= 8);
+  assert.ok(FIXTURES.answers("ip_route_show_v6", RTM_NEWROUTE).length >= 8);
   assert.deepEqual(routes("ip_route_show_v6"), [
     "2001:db8::1/128 via 2001:db8:77::3 dev 3 metric 50",
     "2001:db8:1::/48 dev 3 metric 1024",
@@ -381,7 +351,7 @@ Deno.test("of all routes that the kernel told ip, the plain ones of the main tab
 
 Deno.test("sets are read from what the kernel said to ipset", () => {
   const list = (name: string) => {
-    const [protocols, ...parts] = answers(name).filter(({ type }) => type >> 8 === 6);
+    const [protocols, ...parts] = FIXTURES.answers(name).filter(({ type }) => type >> 8 === 6);
     assert.deepEqual(decodeProtocols(protocols!), { lowest: 6, highest: 7 });
     return parts.map(decodeListing).map((part) => ({
       ...part,
@@ -413,9 +383,9 @@ Deno.test("sets are read from what the kernel said to ipset", () => {
 });
 
 Deno.test("the revisions of a set's type, and what a set is, are read from refused commands", () => {
-  const [, revisions] = answers("ipset_create_taken");
+  const [, revisions] = FIXTURES.answers("ipset_create_taken");
   assert.deepEqual(decodeRevisions(revisions!), { lowest: 0, highest: 6 });
-  const [, header] = answers("ipset_add_taken");
+  const [, header] = FIXTURES.answers("ipset_add_taken");
   assert.deepEqual(decodeHeader(header!), { name: "four", type: "hash:ip,port", family: "ipv4" });
 });
 
@@ -445,18 +415,15 @@ Deno.test("refusals have the errno that the tool's exit stands for", () => {
   const failed = [...FIXTURES].filter(([, { status }]) => status !== 0).map(([name]) => name);
   assert.deepEqual(refused.map(([name]) => name).toSorted(), failed.toSorted());
   for (const [name, errno] of refused) {
-    const errors = answers(name, NLMSG_ERROR).map(decodeError).filter((each) => each !== undefined);
+    const errors = FIXTURES.answers(name, NLMSG_ERROR).map(decodeError).filter((each) =>
+      each !== undefined
+    );
     assert.equal(errors.at(-1)?.errno, errno, name);
   }
 });
 
 function errnoOf(name: string): number {
   return Number(Object.entries(IPSET_ERRORS).find(([, each]) => each === name)?.[0]);
-}
-
-function answers(name: string, type?: number): Message[] {
-  return fixture(name).received.map((text) => messageOf(hex(text)))
-    .filter((message) => type === undefined || message.type === type);
 }
 
 function ip(text: string): Address {

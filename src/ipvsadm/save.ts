@@ -91,9 +91,16 @@ export function parseRules(text: string, file: string, names: Names): Rule[] {
 }
 
 function parseRule(words: readonly string[], names: Names): IpvsChange {
-  const operation = parseArguments(words, names);
+  const operation = parseArguments(words.map(unsignedMark), names);
   if (operation.op === "change") return operation.change;
   throw new UsageError(
     `option "${words[0]}": must be one of -A -E -D -a -e -d: only these change rules`,
   );
+}
+
+/** ipvsadm saves marks as signed numbers, which it cannot read again; we can. */
+function unsignedMark(word: string, i: number, words: readonly string[]): string {
+  const isMark = words[i - 1] === "-f" || words[i - 1] === "--fwmark-service";
+  if (!isMark || !/^-\d{1,10}$/.test(word) || Number(word) < -(2 ** 31)) return word;
+  return String(Number(word) >>> 0);
 }

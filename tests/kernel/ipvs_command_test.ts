@@ -1,11 +1,16 @@
 /** `lvscare ipvs` beside ipvsadm on one kernel's table: the same command lines do and print the same. */
 
 import assert from "node:assert/strict";
+import fc from "fast-check";
 import { runIpvs } from "../../src/cli/ipvs/command.ts";
 import { NetlinkIpvsTable } from "../../src/kernel/netlink/ipvs_table.ts";
 import { openLibcTransport } from "../../src/sys/libc_transport.ts";
 import { NetlinkSocket } from "../../src/sys/netlink_socket.ts";
 import { NETLINK_GENERIC } from "../../src/sys/transport.ts";
+import { NO_NAMES } from "../../src/ipvsadm/names.ts";
+import { printRules } from "../../src/ipvsadm/save.ts";
+import { table, type TableSpec } from "../support/ipvs_arbitraries.ts";
+import { ip, ownNetwork } from "../support/network.ts";
 import { run } from "../support/process.ts";
 
 interface Said {
@@ -120,6 +125,54 @@ Deno.test("what lvscare saves ipvsadm restores, and the other way round", async 
   assert.deepEqual(await ours(["-R"], theirRules), { status: 0, stdout: "", stderr: "" });
   assert.equal((await theirs(["-Sn"])).stdout, theirRules);
 });
+
+/** A table can be full of services by mark and odd flags; half of the time is ipvsadm's start. */
+const RANDOM_TABLES = 500;
+
+Deno.test(`${RANDOM_TABLES} random tables: what ipvsadm saves lvscare restores, and the other way round`, async () => {
+  // Servers that were removed stay in a list of the namespace, and each new one is looked up in it.
+  const perNamespace = 100;
+  let rules = 0;
+  for (let done = 0; done < RANDOM_TABLES; done += perNamespace) {
+    using _network = ownNetwork();
+    await ip("link set lo up");
+    await fc.assert(
+      fc.asyncProperty(table, async (specs) => {
+        await ours(["-C"]);
+        const lines = specs.flatMap(rulesOf);
+        assert.deepEqual(await ours(["restore"], lines.join("\n")), QUIET);
+        const saved = sorted((await theirs(["-Sn"])).stdout);
+        rules += saved.length;
+        assert.equal(saved.length, lines.length);
+        await ours(["-C"]);
+        assert.deepEqual(await ours(["restore"], saved.join("\n")), QUIET);
+        assert.deepEqual(sorted((await theirs(["-Sn"])).stdout), saved);
+        const ourRules = (await ours(["save"])).stdout;
+        await ours(["-C"]);
+        const { status, stderr } = await theirs(["-R"], ourRules);
+        assert.deepEqual([status, stderr], [0, ""]);
+        assert.deepEqual(sorted((await theirs(["-Sn"])).stdout), saved);
+        assert.equal((await ours(["save"])).stdout, ourRules);
+      }),
+      { numRuns: perNamespace },
+    );
+  }
+  assert.ok(rules > 4 * RANDOM_TABLES, `${rules} rules`);
+});
+
+const QUIET = { status: 0, stdout: "", stderr: "" };
+
+function rulesOf({ service, servers }: TableSpec): string[] {
+  const none = { active: 0, inactive: 0, persistent: 0 };
+  const entry = { service, servers: servers.map((server) => ({ server, connections: none })) };
+  const format = { numeric: true, thresholds: true, stable: true };
+  return sorted(printRules([entry], format, NO_NAMES));
+}
+
+/** Services first; the kernel lists them in an order that depends on which came first. */
+function sorted(rules: string): string[] {
+  return rules.trim().split("\n").filter((line) => line !== "").toSorted();
+}
 
 Deno.test("lvscare ipvs fails where ipvsadm fails, in one line that says why", async () => {
   await clear();

@@ -1,15 +1,27 @@
+import { openKernelGround } from "./src/care/ground.ts";
+import { careHost } from "./src/cli/care_host.ts";
 import { processHost } from "./src/cli/host.ts";
 import { runCli } from "./src/cli/program.ts";
 import { processOutput } from "./src/cli/output.ts";
 import { reportError } from "./src/cli/report.ts";
 import { ProcModules } from "./src/kernel/proc_modules.ts";
+import { ProcSysctl } from "./src/kernel/proc_sysctl.ts";
 import { openIpvsTable as openTable, parseTransport } from "./src/kernel/select.ts";
 import type { Backend } from "./src/config/care.ts";
 import type { IpvsTable } from "./src/kernel/ipvs_table.ts";
 
-function openIpvsTable(backend?: Backend): Promise<IpvsTable> {
-  const transport = parseTransport(Deno.env.get("LVSCARE_NETLINK"));
-  return openTable({ backend, transport }, new ProcModules());
+// deno-lint-ignore require-await -- so that what it throws is a rejection
+async function openIpvsTable(backend?: Backend): Promise<IpvsTable> {
+  return openTable({ backend, transport: transport() }, new ProcModules());
+}
+
+const care = careHost(({ backend, masquerade }) => {
+  const host = { modules: new ProcModules(), sysctl: new ProcSysctl() };
+  return openKernelGround({ backend, masquerade, transport: transport(), ...host });
+});
+
+function transport() {
+  return parseTransport(Deno.env.get("LVSCARE_NETLINK"));
 }
 
 const debug = Deno.env.get("LVSCARE_DEBUG") === "1";
@@ -26,7 +38,7 @@ const columns = Deno.stdout.isTerminal() ? Deno.consoleSize().columns : undefine
 Deno.exit(
   await runCli(Deno.args, {
     output: processOutput,
-    host: processHost({ openIpvsTable }),
+    host: processHost({ openIpvsTable, care }),
     debug,
     columns,
   }),

@@ -4,7 +4,13 @@
  */
 
 /** Environment variables that the program reads. */
-const ENVIRONMENT = ["LVSCARE_DEBUG", "LVSCARE_NETLINK", "NO_COLOR", "FORCE_COLOR"];
+const ENVIRONMENT = [
+  ...["LVSCARE_DEBUG", "LVSCARE_NETLINK", "NO_COLOR", "FORCE_COLOR"],
+  // What systemd tells a service.
+  ...["NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"],
+  // Every flag of `lvscare care`, and LVScare's own name for --ip.
+  ...["CARE_*", "LVSCARE_NODE_IP"],
+];
 
 export const PERMISSION_FLAGS: readonly string[] = [
   "--no-prompt",
@@ -15,6 +21,10 @@ export const PERMISSION_FLAGS: readonly string[] = [
   // libc, wherever the host has it, and libnl. Whoever may call libc may do anything: a path here would keep
   // out hosts, not harm.
   "--allow-ffi",
+  // The state directory, wherever --state-dir says.
+  "--allow-write",
+  // Health checks of any server.
+  "--allow-net",
   // The second way to the kernel: ipvsadm and its like.
   "--allow-run",
 ];

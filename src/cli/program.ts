@@ -5,6 +5,7 @@ import { buildInfo } from "../build_info.ts";
 import type { Backend } from "../config/care.ts";
 import { EXIT_OK, UsageError } from "../errors.ts";
 import type { IpvsTable } from "../kernel/ipvs_table.ts";
+import { addCare, type CareHost } from "./care.ts";
 import { addCompletions } from "./completions.ts";
 import { addIpvs } from "./ipvs.ts";
 import type { Output } from "./output.ts";
@@ -13,6 +14,7 @@ import { addVersion } from "./version.ts";
 
 /** The world outside, which tests replace. */
 export interface CliHost {
+  readonly care: CareHost;
   /** The kernel's table by that backend, or by the one that suits the host. */
   openIpvsTable(backend?: Backend): Promise<IpvsTable>;
   /** All of standard input. */
@@ -39,6 +41,8 @@ export interface CliContext extends CliOptions {
 
 const EXAMPLES = `
 Examples:
+  lvscare care --vs 10.103.97.12:6443 --rs 192.168.0.2:6443,192.168.0.3:6443
+                                  keeps two servers behind one address healthy
   lvscare ipvs -Ln                the kernel's table, as ipvsadm prints it
   lvscare version                 what this is and what it was built from
   lvscare completions bash        a script that completes command lines in bash
@@ -78,6 +82,8 @@ export function createProgram(context: CliContext): Command {
       getOutHelpWidth: () => columns,
       getOutHasColors: () => false,
     });
+  program.commandsGroup("Virtual servers:");
+  addCare(program, context);
   program.commandsGroup("The kernel:");
   addIpvs(program, context);
   program.commandsGroup("This program:");

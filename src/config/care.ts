@@ -13,43 +13,63 @@ export type Mode =
   | { readonly kind: "route"; readonly gateway: Address | undefined }
   | { readonly kind: "none" };
 
+export const SCHEMES = ["http", "https"] as const;
+
+/** One request over HTTP; redirects are followed, and every status below 400 is healthy. */
 export interface HttpCheck {
-  readonly scheme: "http" | "https";
+  readonly scheme: typeof SCHEMES[number];
+  /** As it was given: methods are told apart by case. */
   readonly method: string;
   /** Path and query. */
   readonly path: string;
+  /** Empty: none. */
   readonly body: string;
+  /** In the order given, each name once; never one that belongs to the connection. */
   readonly headers: readonly (readonly [name: string, value: string])[];
   /** Status codes that are healthy too, beside all below 400. */
   readonly extraStatus: readonly number[];
+  /** Accept every certificate. */
   readonly skipVerify: boolean;
+  /** For the whole check, redirects too. */
   readonly timeoutMs: number;
 }
 
-export type Backend = "netlink" | "command";
-export type MasqueradeChoice = "auto" | "nftables" | "iptables";
+/** How the kernel is talked to: by sockets, or by the usual programs. */
+export const BACKENDS = ["netlink", "command"] as const;
+export type Backend = typeof BACKENDS[number];
 
+/** "auto" is what suits the host. */
+export const MASQUERADE_CHOICES = ["auto", "nftables", "iptables"] as const;
+export type MasqueradeChoice = typeof MASQUERADE_CHOICES[number];
+
+/** All of it valid, and its parts agree: every server is of the virtual server's family. */
 export interface CareConfig {
   readonly virtualServer: Endpoint;
+  /** A name that can be one; whether the kernel has it is only known there. */
   readonly scheduler: string;
-  /** In the order given, without repetition. */
+  /** In the order given, without repetition; empty only for a clean. */
   readonly servers: readonly Endpoint[];
   readonly mode: Mode;
   readonly check: HttpCheck;
+  /** Between the starts of two checks of one server. */
   readonly intervalMs: number;
   /** How many results in a row bring a server back, and take it down. */
   readonly rise: number;
   readonly fall: number;
   /** Never take the last server out. */
   readonly keepLast: boolean;
-  /** How long a server that is no longer listed may keep its connections. */
+  /** How long a server that is no longer listed may keep its connections; 0: removed at once. */
   readonly drainTimeoutMs: number;
+  /** Absolute. */
   readonly stateDir: string;
   /** Unset: chosen at start. */
   readonly backend: Backend | undefined;
   readonly masquerade: MasqueradeChoice;
   readonly log: { readonly level: LogLevel; readonly format: LogFormat };
+  /** Set up without checks and end. */
   readonly runOnce: boolean;
+  /** Remove what was made and end; goes before runOnce. */
   readonly clean: boolean;
+  /** Say what would be changed, and change nothing. */
   readonly dryRun: boolean;
 }

@@ -6,6 +6,7 @@
 import { addressFamily } from "../model/address.ts";
 import {
   type InterfaceAddress,
+  isDeviceName,
   type Link,
   printInterfaceAddress,
   printRoute,
@@ -20,7 +21,6 @@ import {
   checkRoute,
   hasAddress,
   hasSameKey,
-  isDeviceName,
   isSameWay,
 } from "./link_rules.ts";
 import type { Links } from "./links.ts";

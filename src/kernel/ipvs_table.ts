@@ -24,6 +24,8 @@ export interface IpvsTable {
 
   /** All services with their servers, in the kernel's order. */
   list(options?: ListOptions): Promise<ServiceEntry[]>;
+  /** One service with its servers, whatever else is in the table; undefined where there is none. */
+  find(key: ServiceKey, options?: ListOptions): Promise<ServiceEntry | undefined>;
 
   /**
    * Makes the changes in their order, each on its own: one that fails does not keep the next from being

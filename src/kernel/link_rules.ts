@@ -1,26 +1,24 @@
 /** What is the same in every implementation of Links: which values can be, and which are equal. */
 
 import { type Address, addressFamily, addressToBytes, familyBits } from "../model/address.ts";
-import { type InterfaceAddress, type Link, printRoute, type Route } from "../model/link.ts";
+import {
+  type InterfaceAddress,
+  isDeviceName,
+  type Link,
+  MAX_DEVICE_NAME_BYTES,
+  printRoute,
+  type Route,
+} from "../model/link.ts";
 import { type Attempt, refusal } from "./refusal.ts";
 
-/** IFNAMSIZ without the NUL. */
-const MAX_NAME_BYTES = 15;
 /** What the kernel makes of metric 0 for IPv6: IP6_RT_PRIO_USER. */
 const IPV6_DEFAULT_METRIC = 1024;
-
-/** Whether a device can have this name, as the kernel's dev_valid_name() judges. */
-export function isDeviceName(name: string): boolean {
-  const size = new TextEncoder().encode(name).length;
-  return size > 0 && size <= MAX_NAME_BYTES && name !== "." && name !== ".." &&
-    !/[/:\0\s]/.test(name);
-}
 
 export function checkDeviceName(attempt: Attempt, name: string): void {
   if (isDeviceName(name)) return;
   throw refusal(attempt, "EINVAL", {
     why: `"${name}": must be a device's name`,
-    hint: `it has 1 to ${MAX_NAME_BYTES} bytes, without "/", ":" and spaces`,
+    hint: `it has 1 to ${MAX_DEVICE_NAME_BYTES} bytes, without "/", ":" and spaces`,
   });
 }
 

@@ -25,6 +25,8 @@ export interface Masquerade {
   /** Makes the rules and set whole, all pieces at once where the kernel can; says what was missing. */
   ensure(options: MasqueradeOptions): Promise<string[]>;
 
+  /** Whether anything of the rules or the set is there, whole or not. */
+  exists(family: Family): Promise<boolean>;
   /** What the set holds, entries of other instances too; empty where there is no set. */
   entries(family: Family): Promise<SetEntry[]>;
   /** Adds and removes entries; both may be there, or gone, already. The set must be there. */

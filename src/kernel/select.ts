@@ -1,16 +1,27 @@
 /** Which implementation of each contract is used: asked for, or found out at start. */
 
-import type { Backend } from "../config/care.ts";
+import type { Backend, MasqueradeChoice } from "../config/care.ts";
 import { ConfigError, UnsupportedError } from "../errors.ts";
+import type { MasqueradeKind } from "../model/masquerade.ts";
 import { openLibcTransport } from "../sys/libc_transport.ts";
 import { openLibnlTransport } from "../sys/libnl_transport.ts";
 import { NetlinkSocket } from "../sys/netlink_socket.ts";
-import { NETLINK_GENERIC } from "../sys/transport.ts";
+import { NETLINK_GENERIC, NETLINK_NETFILTER, NETLINK_ROUTE } from "../sys/transport.ts";
 import { CommandIpvsTable } from "./command/ipvs_table.ts";
-import { ProcessRunner } from "./command/runner.ts";
+import { CommandLinks } from "./command/links.ts";
+import { hasIptables, IptablesMasquerade } from "./command/masquerade.ts";
+import { ProcessRunner, type Runner } from "./command/runner.ts";
+import { CommandSets } from "./command/sets.ts";
 import type { Modules } from "./host.ts";
 import type { IpvsTable } from "./ipvs_table.ts";
+import type { Links } from "./links.ts";
+import type { Masquerade } from "./masquerade.ts";
 import { NetlinkIpvsTable } from "./netlink/ipvs_table.ts";
+import { NetlinkLinks } from "./netlink/links.ts";
+import { NftablesMasquerade } from "./netlink/masquerade.ts";
+import { NetlinkSets } from "./netlink/sets.ts";
+import { NetlinkWatch } from "./netlink/watch.ts";
+import type { Watch } from "./watch.ts";
 
 const TRANSPORTS = { libc: openLibcTransport, libnl: openLibnlTransport } as const;
 export type TransportName = keyof typeof TRANSPORTS;
@@ -18,7 +29,7 @@ export type TransportName = keyof typeof TRANSPORTS;
 /** The transport that LVSCARE_NETLINK asks for; libc where it asks for none. */
 export function parseTransport(value: string | undefined): TransportName {
   if (value === undefined || value === "") return "libc";
-  if (value in TRANSPORTS) return value as TransportName;
+  if (Object.hasOwn(TRANSPORTS, value)) return value as TransportName;
   throw new ConfigError(`LVSCARE_NETLINK "${value}": must be libc or libnl`);
 }
 
@@ -28,23 +39,80 @@ export interface KernelChoice {
   readonly transport: TransportName;
 }
 
-/**
- * The kernel's IPVS table, ready for use: ip_vs is loaded if it was missing. Where that is impossible, the
- * error says why.
- */
+/** The kernel's IPVS table, ready for use. */
 export async function openIpvsTable(choice: KernelChoice, modules: Modules): Promise<IpvsTable> {
   const table = chooseTable(choice);
   try {
-    await table.info().catch(async (err) => {
-      if (!(err instanceof UnsupportedError) || err.feature !== "ip_vs") throw err;
-      await modules.load("ip_vs");
-      await table.info();
-    });
+    await readyIpvs(table, modules);
     return table;
   } catch (err) {
     table.close();
     throw err;
   }
+}
+
+/** Loads ip_vs if it is missing. Where that is impossible, the error says why. */
+export async function readyIpvs(table: IpvsTable, modules: Modules): Promise<void> {
+  try {
+    await table.info();
+  } catch (err) {
+    if (!(err instanceof UnsupportedError) || err.feature !== "ip_vs") throw err;
+    await modules.load("ip_vs");
+    await table.info();
+  }
+}
+
+/** What surrounds IPVS, each by the implementation that was chosen. */
+export interface Kernel {
+  /** The choice in words, for the one line of the log that says it. */
+  readonly choice: string;
+  /** It may still lack its module: see readyIpvs(). */
+  readonly table: IpvsTable;
+  readonly links: Links;
+  /** Whose rules are made. */
+  readonly rules: MasqueradeKind;
+  /** Opened when first asked for. */
+  masquerade(kind: MasqueradeKind): Masquerade;
+  /** Undefined where the kernel's notifications cannot be heard. */
+  readonly watch: Watch | undefined;
+  close(): void;
+}
+
+export async function openKernel(
+  options: KernelChoice & { readonly masquerade: MasqueradeChoice },
+): Promise<Kernel> {
+  const { transport } = options;
+  const runner = new ProcessRunner();
+  const table = chooseTable(options);
+  const byCommand = table instanceof CommandIpvsTable;
+  const open = (protocol: number, strictCheck = false) =>
+    new NetlinkSocket(TRANSPORTS[transport](protocol, { strictCheck }));
+  const links = byCommand ? new CommandLinks(runner) : new NetlinkLinks(open(NETLINK_ROUTE, true));
+  const sets = () => byCommand ? new CommandSets(runner) : new NetlinkSets(open(NETLINK_NETFILTER));
+  const make: Record<MasqueradeKind, () => Masquerade> = {
+    iptables: () => new IptablesMasquerade(runner, sets()),
+    nftables: () => new NftablesMasquerade(open(NETLINK_NETFILTER)),
+  };
+  const masquerades = new Map<MasqueradeKind, Masquerade>();
+  const rules = await chooseRules(options.masquerade, byCommand, runner);
+  const watch = byCommand
+    ? undefined
+    : new NetlinkWatch(open(NETLINK_ROUTE), open(NETLINK_NETFILTER));
+  return {
+    choice: `IPVS by ${table.name}, devices and routes by ${links.name}, rules by ${rules.why}`,
+    table,
+    links,
+    rules: rules.kind,
+    masquerade(kind) {
+      const known = masquerades.get(kind) ?? make[kind]();
+      masquerades.set(kind, known);
+      return known;
+    },
+    watch,
+    close() {
+      for (const part of [table, links, watch, ...masquerades.values()]) part?.close();
+    },
+  };
 }
 
 function chooseTable({ backend, transport }: KernelChoice): IpvsTable {
@@ -56,4 +124,17 @@ function chooseTable({ backend, transport }: KernelChoice): IpvsTable {
     if (backend === "netlink" || !(err instanceof UnsupportedError)) throw err;
     return new CommandIpvsTable(new ProcessRunner());
   }
+}
+
+/** Where iptables is, so are LVScare's users: they look for its rules there. */
+async function chooseRules(
+  choice: MasqueradeChoice,
+  byCommand: boolean,
+  runner: Runner,
+): Promise<{ kind: MasqueradeKind; why: string }> {
+  if (choice !== "auto") return { kind: choice, why: `${choice}, as asked for` };
+  if (byCommand) return { kind: "iptables", why: "iptables, as all is done by programs" };
+  return await hasIptables(runner)
+    ? { kind: "iptables", why: "iptables, which is installed" }
+    : { kind: "nftables", why: "nftables, as there is no iptables" };
 }

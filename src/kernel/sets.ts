@@ -1,12 +1,9 @@
 /** The contract for ipsets of type hash:ip,port; nfnetlink, ipset and an in-memory fake implement it. */
 
 import type { Family } from "../model/address.ts";
-import type { Endpoint } from "../model/endpoint.ts";
-import type { Protocol } from "../model/ipvs.ts";
+import type { SetEntry } from "../model/masquerade.ts";
 
-export interface SetEntry extends Endpoint {
-  readonly protocol: Protocol;
-}
+export { printSetEntry, type SetEntry } from "../model/masquerade.ts";
 
 export interface IpSet {
   readonly name: string;
@@ -16,11 +13,6 @@ export interface IpSet {
   readonly family: Family | undefined;
   /** Only of sets of type hash:ip,port. */
   readonly entries: readonly SetEntry[];
-}
-
-/** "10.0.0.1,tcp:80", as ipset prints it; also a key. */
-export function printSetEntry({ address, protocol, port }: SetEntry): string {
-  return `${address},${protocol}:${port}`;
 }
 
 /** Each `ensure` and `remove` says whether it had to change anything. */

@@ -25,6 +25,16 @@ export interface Route {
   readonly metric: number;
 }
 
+/** IFNAMSIZ without the NUL. */
+export const MAX_DEVICE_NAME_BYTES = 15;
+
+/** Whether a device can have this name, as the kernel's dev_valid_name() judges. */
+export function isDeviceName(name: string): boolean {
+  const size = new TextEncoder().encode(name).length;
+  return size > 0 && size <= MAX_DEVICE_NAME_BYTES && name !== "." && name !== ".." &&
+    !/[/:\0\s]/.test(name);
+}
+
 export function printInterfaceAddress({ address, prefix }: InterfaceAddress): string {
   return `${address}/${prefix}`;
 }

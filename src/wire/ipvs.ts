@@ -100,6 +100,11 @@ export function listServicesRequest(family: GenlFamily): Request {
   return bareRequest(family, COMMANDS.getService);
 }
 
+/** Asks for one service; where there is none that is refused with ESRCH. */
+export function getServiceRequest(family: GenlFamily, key: ServiceKey): Request {
+  return keyRequest(family, COMMANDS.getService, key);
+}
+
 export function decodeListedService(message: Message, stats: boolean): ListedService {
   const { service: key } = MESSAGE.service.read(message.input, GENL_BODY);
   const service = decodeService(key);

@@ -24,6 +24,9 @@ export const RTM_NEWROUTE = 24;
 export const RTM_DELROUTE = 25;
 export const RTM_GETROUTE = 26;
 
+/** Multicast groups of changes: to links, addresses and routes, of IPv4 and IPv6. */
+export const RTNL_GROUPS: readonly number[] = [1, 5, 7, 9, 11];
+
 export const AF_UNSPEC = 0;
 export const AF_INET = 2;
 export const AF_INET6 = 10;

@@ -85,6 +85,24 @@ export function testIpvsTable(
     assert.deepEqual(await read(t), sorted(specs.filter((_, index) => index !== 3)));
   });
 
+  test("find() gives one service with its servers as list() does, and nothing for none", async (t) => {
+    await write(t, additions(SERVERS));
+    const entries = await t.reader.list({ stats: true });
+    for (const entry of entries) {
+      const { service } = entry;
+      assert.deepEqual(await t.reader.find(service.key, { stats: true }), entry);
+      const plain = await t.reader.find(service.key);
+      assert.deepEqual(
+        plain?.servers.map(({ server }) => server),
+        entry.servers.map(({ server }) => server),
+      );
+      assert.equal(plain?.stats, undefined);
+    }
+    for (const none of [key("tcp", "10.0.0.77:80"), mark(4242), mark(4242, "ipv6")]) {
+      assert.equal(await t.reader.find(none), undefined);
+    }
+  });
+
   test("editService replaces everything but the key, and keeps the servers", async (t) => {
     const servers = [server("10.1.0.1:80"), server("10.1.0.2:80")];
     const before = service(KEY, {

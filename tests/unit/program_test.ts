@@ -19,7 +19,9 @@ function capture(): Output & { stdout: string; stderr: string } {
 }
 
 /** Nothing here reaches for the kernel. */
+const never = () => Promise.reject(new LvscareError("not here"));
 const host: CliHost = {
+  care: { env: () => undefined, readHosts: never, runCare: never },
   openIpvsTable: () => Promise.reject(new LvscareError("no table")),
   readStdin: () => Promise.resolve(""),
   readTextFile: () => Promise.reject(new Deno.errors.NotFound()),

@@ -10,7 +10,7 @@ import { printDaemons, printTimeouts } from "../../ipvsadm/print_daemons.ts";
 import { printRules } from "../../ipvsadm/save.ts";
 import { explainIpvs, NO_IPVS_HINT } from "../../kernel/hints.ts";
 import type { IpvsTable } from "../../kernel/ipvs_table.ts";
-import { printServiceKey, type ServiceEntry, type ServiceKey } from "../../model/ipvs.ts";
+import { printServiceKey, type ServiceKey } from "../../model/ipvs.ts";
 import type { IpvsContext } from "./context.ts";
 import {
   connectionsJson,
@@ -97,24 +97,23 @@ async function showTable(
   { json, names }: Surroundings,
 ): Promise<string> {
   const stats = format.view === "stats" || format.view === "rate";
-  const entries = await table.list({ stats });
   if (key !== undefined) {
-    const entry = findEntry(entries, key);
+    const entry = await table.find(key, { stats });
+    if (!entry) throw noSuchService(key);
     const [sorted = entry] = format.sorted ? sortEntries([entry]) : [];
     return json ? printJson(serviceJson(sorted)) : printService(entry, format, names);
   }
+  const entries = await table.list({ stats });
   const info = await table.info();
   if (!json) return printTable(info, entries, format, names);
   return printJson(tableJson(info, format.sorted ? sortEntries(entries) : entries));
 }
 
-function findEntry(entries: readonly ServiceEntry[], key: ServiceKey): ServiceEntry {
+function noSuchService(key: ServiceKey): KernelError {
   const subject = printServiceKey(key);
-  const entry = entries.find(({ service }) => printServiceKey(service.key) === subject);
-  if (entry) return entry;
   const command = "IPVS_CMD_GET_SERVICE";
   const { why } = explainIpvs(command, "ESRCH");
-  throw new KernelError(`list ${subject}: ${why} (ESRCH)`, command, "ESRCH", {}, {
+  return new KernelError(`list ${subject}: ${why} (ESRCH)`, command, "ESRCH", {}, {
     op: "list",
     subject,
   });

@@ -73,6 +73,12 @@ export class CommandIpvsTable implements IpvsTable {
     );
   }
 
+  async find(key: ServiceKey, options: ListOptions = {}): Promise<ServiceEntry | undefined> {
+    const subject = printServiceKey(key);
+    const entries = await this.list(options);
+    return entries.find(({ service }) => printServiceKey(service.key) === subject);
+  }
+
   async apply(changes: readonly IpvsChange[]): Promise<(LvscareError | undefined)[]> {
     const results: (LvscareError | undefined)[] = new Array(changes.length).fill(undefined);
     const waiting: { index: number; change: IpvsChange; words: string[] }[] = [];

@@ -106,6 +106,12 @@ export class FakeIpvsTable implements IpvsTable {
     return Promise.resolve(entries);
   }
 
+  async find(key: ServiceKey, options: ListOptions = {}): Promise<ServiceEntry | undefined> {
+    const subject = printServiceKey(key);
+    const entries = await this.list(options);
+    return entries.find(({ service }) => printServiceKey(service.key) === subject);
+  }
+
   apply(changes: readonly IpvsChange[]): Promise<(LvscareError | undefined)[]> {
     return Promise.resolve(changes.map((change) => {
       const failure = this.#takeFailure(change);

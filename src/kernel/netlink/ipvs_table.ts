@@ -26,6 +26,7 @@ import {
   decodeListedService,
   decodeTimeouts,
   flushRequest,
+  getServiceRequest,
   infoRequest,
   type ListedService,
   listServersRequest,
@@ -79,11 +80,14 @@ export class NetlinkIpvsTable implements IpvsTable {
 
   list({ stats = false }: ListOptions = {}): Promise<ServiceEntry[]> {
     return this.#do({ op: "list", subject: "IPVS services" }, () => {
-      return this.#listServices(stats).map((listed) => {
-        const servers = this.#listServers(listed, stats);
-        const { service } = listed;
-        return listed.stats ? { service, servers, stats: listed.stats } : { service, servers };
-      });
+      return this.#listServices(stats).map((listed) => this.#withServers(listed, stats));
+    });
+  }
+
+  find(key: ServiceKey, { stats = false }: ListOptions = {}): Promise<ServiceEntry | undefined> {
+    return this.#do({ op: "find service", subject: printServiceKey(key) }, () => {
+      const message = this.#askService(key);
+      return message && this.#withServers(decodeListedService(message, stats), stats);
     });
   }
 
@@ -185,16 +189,36 @@ export class NetlinkIpvsTable implements IpvsTable {
     return stats ? messages.map(decode) : this.#services.decode(messages, decode);
   }
 
-  /** Every pass begins with this, so it is here that a family number gone stale is noticed. */
   #dumpServices(): Message[] {
-    const dump = () => this.#socket.dump(listServicesRequest(this.#family()), (message) => message);
+    return this.#withFamily((family) => {
+      return this.#socket.dump(listServicesRequest(family), (message) => message);
+    });
+  }
+
+  #askService(key: ServiceKey): Message | undefined {
     try {
-      return dump();
+      return this.#withFamily((family) => this.#ask(getServiceRequest(family, key)));
+    } catch (error) {
+      if (error instanceof KernelError && error.is("ESRCH")) return undefined;
+      throw error;
+    }
+  }
+
+  /** Every pass begins with a look, so it is here that a family number gone stale is noticed. */
+  #withFamily<T>(look: (family: GenlFamily) => T): T {
+    try {
+      return look(this.#family());
     } catch (error) {
       if (!(error instanceof KernelError && error.is("ENOENT"))) throw error;
       this.#socket.forgetFamily(IPVS_GENL_NAME);
-      return dump();
+      return look(this.#family());
     }
+  }
+
+  #withServers(listed: ListedService, stats: boolean): ServiceEntry {
+    const servers = this.#listServers(listed, stats);
+    const { service } = listed;
+    return listed.stats ? { service, servers, stats: listed.stats } : { service, servers };
   }
 
   #listServers(listed: ListedService, stats: boolean): ServerEntry[] {

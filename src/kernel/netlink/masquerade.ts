@@ -78,6 +78,16 @@ export class NftablesMasquerade implements Masquerade {
     });
   }
 
+  exists(family: Family): Promise<boolean> {
+    const attempt = { command: "NFT_MSG_GETTABLE", op: "find rules", subject: subjectOf(family) };
+    return this.#try(attempt, () => {
+      return this.#unless("ENOENT", false, () => {
+        this.#ask(getTableRequest(masqueradeTable(family)));
+        return true;
+      });
+    });
+  }
+
   entries(family: Family): Promise<SetEntry[]> {
     const attempt = {
       command: "NFT_MSG_GETSETELEM",

@@ -1,0 +1,76 @@
+/** What the care loop says in the log: each change once, each trouble when it begins, changes and ends. */
+
+import { getLogger, type Logger } from "@logtape/logtape";
+import { LvscareError } from "../errors.ts";
+import type { ProbeResult } from "../health/probes/probe.ts";
+import type { ServerHealth } from "../health/reducer.ts";
+import { logText, stepText } from "../plan/text.ts";
+import type { PassResult } from "./pass.ts";
+
+export class Journal {
+  readonly #log: Logger;
+  /** What is wrong now, by what it is about: as long as it stays the same it is not said again. */
+  #troubles: ReadonlyMap<string, string> = new Map();
+
+  constructor(log: Logger = getLogger(["lvscare", "care"])) {
+    this.#log = log;
+  }
+
+  info(text: string): void {
+    this.#log.info("{text}", { text });
+  }
+
+  warn(text: string, error?: unknown): void {
+    this.#log.warn("{text}", { text: error === undefined ? text : `${text}: ${words(error)}` });
+  }
+
+  error(text: string): void {
+    this.#log.error("{text}", { text });
+  }
+
+  /** What a pass has done and could not do. */
+  pass({ outcomes, look }: Pick<PassResult, "outcomes" | "look">): void {
+    const troubles = new Map<string, string>();
+    for (const { part, error } of look.blind) troubles.set(`read ${part}`, words(error));
+    for (const { step, error } of outcomes) {
+      if (error === undefined) this.#log.info("{text}", { text: logText(step), step: step.kind });
+      else troubles.set(stepText(step), words(error));
+    }
+    for (const [what, why] of troubles) {
+      const isNew = this.#troubles.get(what) !== why;
+      const text = `${what}: ${why}`;
+      if (isNew) this.#log.error("{text}", { text });
+      else this.#log.debug("{text}", { text });
+    }
+    for (const what of this.#troubles.keys()) {
+      if (!troubles.has(what)) this.#log.info("{text}", { text: `no trouble any more: ${what}` });
+    }
+    this.#troubles = troubles;
+  }
+
+  /** A pass that did not come to its end: a defect, or a host that refuses everything. */
+  failedPass(error: unknown): void {
+    this.#log.error("{text}", { text: `a pass failed: ${words(error)}` });
+  }
+
+  probe(what: string, result: ProbeResult, before: ServerHealth, after: ServerHealth): void {
+    if (!result.ok) {
+      const text = `probe error: ${what}: ${result.reason}`;
+      // A server that stays down says so every few seconds, and once is enough.
+      const isNews = before.failures === 0 || before.lastReason !== result.reason;
+      if (isNews) this.#log.warn("{text}", { text });
+      else this.#log.debug("{text}", { text });
+    } else if (before.state !== "up" && after.state === "up") {
+      const seconds = Math.round((after.sinceMs - (before.failedMs ?? after.sinceMs)) / 1000);
+      this.#log.info("{text}", { text: `probe ok again: ${what}, after ${seconds}s` });
+    } else this.#log.debug("{text}", { text: `probe ok: ${what}` });
+  }
+}
+
+/** An error as one line: a defect keeps its name, what is ours has said all already. */
+function words(error: unknown): string {
+  if (error instanceof LvscareError) {
+    return error.hint === undefined ? error.message : `${error.message} (${error.hint})`;
+  }
+  return error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+}

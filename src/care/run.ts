@@ -1,0 +1,207 @@
+/** `lvscare care` from its configuration to its exit status: once, for good, dry, or to clean up. */
+
+import type { Clock } from "../clock.ts";
+import type { CareConfig } from "../config/care.ts";
+import type { Dataplane } from "../dataplane/dataplane.ts";
+import { joinOwned, NOTHING_OWNED } from "../desired/owned.ts";
+import { initialHealth } from "../health/reducer.ts";
+import type { Probe } from "../health/probes/probe.ts";
+import { type Endpoint, printEndpoint } from "../model/endpoint.ts";
+import type { MasqueradeKind } from "../model/masquerade.ts";
+import { stepText } from "../plan/text.ts";
+import { EMPTY_RECORD } from "../state/record.ts";
+import { clean, planClean } from "./clean.ts";
+import { Instance } from "./instance.ts";
+import { Journal } from "./journal.ts";
+import { CareLoop } from "./loop.ts";
+import type { Notifier } from "./notify.ts";
+import { ownedByName, prospect } from "./pass.ts";
+
+export const EXIT_DIFFERENT = 3;
+
+/** What is cared for, and by which means. */
+export interface CareGround {
+  readonly dataplane: Dataplane;
+  readonly rules: MasqueradeKind;
+  /** The means in words, for the log. */
+  readonly choice: string;
+  /** Makes ready what needs it: modules. Throws where nothing can be done without it. */
+  ready(scheduler: string, warn: (text: string, error?: unknown) => void): Promise<void>;
+}
+
+export interface CareWorld {
+  readonly clock: Clock;
+  readonly pid: number;
+  readonly unit: string | undefined;
+  openGround(config: CareConfig): Promise<CareGround>;
+  probe(check: CareConfig["check"], options: { readonly clock: Clock }): Probe;
+  openNotifier(warn: (text: string) => void): Notifier | undefined;
+  /** Standard output, for a plan. */
+  out(text: string): void;
+  /** Calls back at each of these signals until disposed. */
+  onSignal(signal: "SIGTERM" | "SIGINT" | "SIGHUP" | "SIGUSR1", body: () => void): Disposable;
+  /** Ends the process at once. */
+  exit(status: number): never;
+}
+
+export async function runCare(
+  config: CareConfig,
+  notes: readonly string[],
+  world: CareWorld,
+): Promise<number> {
+  const journal = new Journal();
+  for (const note of notes) journal.warn(note);
+  const ground = await world.openGround(config);
+  try {
+    if (config.dryRun) return await runDry(config, world, ground, journal);
+    using instance = Instance.open({ config, ...world, warn: (...said) => journal.warn(...said) });
+    if (config.clean) return await runClean(config, ground, instance, journal);
+    return await runLoop(config, world, ground, instance, journal);
+  } finally {
+    ground.dataplane.close();
+  }
+}
+
+async function runLoop(
+  config: CareConfig,
+  world: CareWorld,
+  ground: CareGround,
+  instance: Instance,
+  journal: Journal,
+): Promise<number> {
+  const { clock } = world;
+  journal.info(`care for ${printEndpoint(config.virtualServer)}: ${ground.choice}`);
+  await ground.ready(config.scheduler, (...said) => journal.warn(...said));
+  using notifier = config.runOnce ? undefined : world.openNotifier((text) => journal.warn(text));
+  const probe = world.probe(config.check, { clock });
+  const options = { ...ground, config, instance, journal, probe, clock, notifier };
+  const loop = new CareLoop(options);
+  const isWhole = await loop.settle();
+  await takePlaces(ground, instance, journal);
+  if (config.runOnce) {
+    loop.leave("once");
+    return isWhole ? 0 : 1;
+  }
+  loop.start();
+  notifier?.ready();
+  const signal = await untilSignal(world, {
+    SIGHUP: () => {
+      journal.info("SIGHUP: a full pass");
+      loop.requestPass();
+    },
+    SIGUSR1: () => journal.info(`state ${JSON.stringify(loop.describe())}`),
+  });
+  journal.info(`${signal}: stopping, and leaving everything in place`);
+  notifier?.stopping();
+  await loop.stop();
+  return 0;
+}
+
+/** Waits for a signal to end; the one after it ends at once. */
+function untilSignal(
+  world: CareWorld,
+  others: Readonly<Record<"SIGHUP" | "SIGUSR1", () => void>>,
+): Promise<"SIGTERM" | "SIGINT"> {
+  return new Promise((resolve) => {
+    let isEnding = false;
+    for (const signal of ["SIGTERM", "SIGINT"] as const) {
+      world.onSignal(signal, () => {
+        if (isEnding) world.exit(1);
+        isEnding = true;
+        resolve(signal);
+      });
+    }
+    for (const signal of ["SIGHUP", "SIGUSR1"] as const) world.onSignal(signal, others[signal]);
+  });
+}
+
+/** Cleans up after instances that ended without doing so; after the first pass, for some of it may be ours now. */
+async function takePlaces(
+  { dataplane }: CareGround,
+  instance: Instance,
+  journal: Journal,
+): Promise<void> {
+  for (const { name, owned, forget } of instance.predecessors()) {
+    const result = await clean({ dataplane, owned, others: instance.othersThan(name) });
+    journal.info(`${name}: its instance ended without cleaning up, so that is done now`);
+    journal.pass(result);
+    if (result.isWhole) forget();
+  }
+}
+
+async function runClean(
+  config: CareConfig,
+  { dataplane }: CareGround,
+  instance: Instance,
+  journal: Journal,
+): Promise<number> {
+  const result = await clean({ dataplane, ...cleanScope(config, instance) });
+  journal.pass(result);
+  if (!result.isWhole) return 1;
+  instance.forget();
+  return 0;
+}
+
+function cleanScope(config: CareConfig, instance: Instance) {
+  const record = instance.read();
+  const byName = ownedByName(config);
+  // What is remembered knows better whether the device was made by us.
+  const isKnown = new Set(record?.owned.devices.map(({ name }) => name));
+  const named = {
+    ...byName,
+    devices: byName.devices.map((device) => ({
+      ...device,
+      made: device.made && !isKnown.has(device.name),
+    })),
+  };
+  return {
+    owned: joinOwned(record?.owned ?? NOTHING_OWNED, named),
+    others: instance.othersThan(instance.name),
+  };
+}
+
+async function runDry(
+  config: CareConfig,
+  world: CareWorld,
+  ground: CareGround,
+  journal: Journal,
+): Promise<number> {
+  const { dataplane } = ground;
+  using instance = Instance.look({ config, ...world, warn: (...said) => journal.warn(...said) });
+  const plans = config.clean
+    ? [await planClean({ dataplane, ...cleanScope(config, instance) })]
+    : await planAll(config, world, ground, instance);
+  const steps = plans.flatMap((each) => each.steps);
+  for (const step of steps) world.out(`${stepText(step)}\n`);
+  const blind = plans.flatMap(({ look }) => look.blind);
+  for (const { part, error } of blind) journal.warn(`cannot read ${part}`, error);
+  if (blind.length > 0) return 1;
+  return steps.length === 0 ? 0 : EXIT_DIFFERENT;
+}
+
+/** This instance's own plan, and those for what others have left behind. */
+async function planAll(
+  config: CareConfig,
+  { clock }: CareWorld,
+  { dataplane, rules }: CareGround,
+  instance: Instance,
+) {
+  const nowMs = clock.wallMs();
+  const healthy = (server: Endpoint) => [printEndpoint(server), initialHealth(nowMs)] as const;
+  const own = await prospect({
+    config,
+    dataplane,
+    rules,
+    health: new Map(config.servers.map(healthy)),
+    record: instance.read() ?? EMPTY_RECORD,
+    others: instance.othersThan(instance.name),
+    nowMs,
+    save: () => {},
+  });
+  const left = [];
+  for (const { name, owned } of instance.predecessors()) {
+    const others = [...instance.othersThan(name), own.record.owned];
+    left.push(await planClean({ dataplane, owned, others }));
+  }
+  return [own, ...left];
+}

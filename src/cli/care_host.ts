@@ -1,0 +1,83 @@
+/** The process's own surroundings, as `lvscare care` needs them. */
+
+import { openNotifier } from "../care/notify.ts";
+import { type CareGround, type CareWorld, runCare } from "../care/run.ts";
+import { unitOf } from "../care/instance.ts";
+import { systemClock } from "../clock.ts";
+import type { CareConfig } from "../config/care.ts";
+import { LvscareError } from "../errors.ts";
+import { httpProbe } from "../health/probes/http.ts";
+import { configureLogs } from "../log.ts";
+import { readKernelFile } from "../sys/kernel_file.ts";
+import type { CareHost } from "./care.ts";
+
+/** More than any hosts file that is meant: the rest of a larger one is not read. */
+const HOSTS_LIMIT = 1 << 20;
+
+export function careHost(openGround: (config: CareConfig) => Promise<CareGround>): CareHost {
+  return {
+    env: (name) => Deno.env.get(name),
+    readHosts,
+    runCare(config, notes) {
+      configureLogs({ ...config.log, write: writeLine, colors: hasColors() });
+      return runCare(config, notes, { ...PROCESS, openGround });
+    },
+  };
+}
+
+const PROCESS: Omit<CareWorld, "openGround"> = {
+  clock: systemClock,
+  pid: Deno.pid,
+  get unit() {
+    return ownUnit();
+  },
+  probe: httpProbe,
+  openNotifier: (warn) => openNotifier(notifyEnvironment(), { warn }),
+  out: writeLine,
+  onSignal(signal, body) {
+    Deno.addSignalListener(signal, body);
+    return { [Symbol.dispose]: () => Deno.removeSignalListener(signal, body) };
+  },
+  exit: (status) => Deno.exit(status),
+};
+
+async function readHosts(): Promise<string> {
+  using file = await Deno.open("/etc/hosts");
+  const bytes = new Uint8Array(HOSTS_LIMIT);
+  let length = 0;
+  for (let read: number | null = 0; read !== null && length < HOSTS_LIMIT;) {
+    read = await file.read(bytes.subarray(length));
+    length += read ?? 0;
+  }
+  return new TextDecoder().decode(bytes.subarray(0, length));
+}
+
+function notifyEnvironment() {
+  const names = ["NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"] as const;
+  return Object.fromEntries(
+    names.map((name) => [name, Deno.env.get(name)]).filter(([, value]) => value !== undefined),
+  );
+}
+
+function ownUnit(): string | undefined {
+  try {
+    return unitOf(readKernelFile("/proc/self/cgroup"));
+  } catch (error) {
+    if (error instanceof LvscareError) return undefined;
+    throw error;
+  }
+}
+
+/** A log that nobody can read any more (a closed pipe, a full disk) does not stop the care. */
+function writeLine(line: string): void {
+  const bytes = new TextEncoder().encode(line);
+  try {
+    for (let at = 0; at < bytes.length;) at += Deno.stdout.writeSync(bytes.subarray(at));
+  } catch {
+    // There is nobody to tell.
+  }
+}
+
+function hasColors(): boolean {
+  return Deno.stdout.isTerminal() && !Deno.noColor;
+}

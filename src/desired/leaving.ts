@@ -1,0 +1,60 @@
+/** Servers that are in the table of our service and no longer listed: they keep their connections for a while. */
+
+import type { ServerConnections, ServerEntry } from "../model/ipvs.ts";
+import { type Endpoint, printEndpoint } from "../model/endpoint.ts";
+import type { DesiredServer, Removal } from "./state.ts";
+
+/** Until when each may stay, by its endpoint as text: milliseconds since 1970, to survive a restart. */
+export type Drains = ReadonlyMap<string, number>;
+
+export const NO_DRAINS: Drains = new Map();
+
+export interface LeavingOptions {
+  readonly listed: readonly Endpoint[];
+  readonly table: readonly ServerEntry[];
+  readonly drains: Drains;
+  readonly drainTimeoutMs: number;
+  readonly nowMs: number;
+}
+
+export interface Leaving {
+  readonly staying: readonly DesiredServer[];
+  readonly removals: readonly Removal[];
+  readonly drains: Drains;
+}
+
+const UNLISTED = "no longer listed";
+
+export function planLeaving(
+  { listed, table, drains, drainTimeoutMs, nowMs }: LeavingOptions,
+): Leaving {
+  const names = new Set(listed.map(printEndpoint));
+  const staying: DesiredServer[] = [];
+  const removals: Removal[] = [];
+  const kept = new Map<string, number>();
+  for (const { server, connections } of table) {
+    const name = printEndpoint(server);
+    if (names.has(name)) continue;
+    // A clock that was set back must not keep a server for years.
+    const latest = nowMs + drainTimeoutMs;
+    const deadline = Math.min(drains.get(name) ?? latest, latest);
+    const { address, port } = server;
+    if (nowMs >= deadline) {
+      const why = drainTimeoutMs === 0 ? UNLISTED : `${UNLISTED}, time is up`;
+      removals.push({ address, port, why, onlyIfIdle: false });
+      continue;
+    }
+    kept.set(name, deadline);
+    if (isIdle(connections)) {
+      const why = `${UNLISTED}, no connection left`;
+      removals.push({ address, port, why, onlyIfIdle: server.weight !== 0 });
+    } else {
+      staying.push({ server: { ...server, weight: 0 }, why: UNLISTED });
+    }
+  }
+  return { staying, removals, drains: kept };
+}
+
+export function isIdle({ active, inactive, persistent }: ServerConnections): boolean {
+  return active + inactive + persistent === 0;
+}

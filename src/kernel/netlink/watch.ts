@@ -1,0 +1,71 @@
+/** What rtnetlink and nftables tell of changes, as far as it may concern what is ours. */
+
+import { addressToBytes } from "../../model/address.ts";
+import type { Scope } from "../../plan/observed.ts";
+import type { NetlinkSocket } from "../../sys/netlink_socket.ts";
+import { NFNLGRP_NFTABLES } from "../../wire/nft_tables.ts";
+import { RTNL_GROUPS } from "../../wire/rtnl_tables.ts";
+import type { Watch } from "../watch.ts";
+
+/**
+ * What stands in a notification that concerns our rules: our names, and the chains that our jumps are in. A
+ * deleted rule is told by its chain alone.
+ */
+const RULE_NAMES = ["lvscare\0", "VIRTUAL-", "PREROUTING\0", "OUTPUT\0", "POSTROUTING\0"].map(
+  encode,
+);
+
+/**
+ * Looks for our names and addresses in the bytes of notifications, wherever they stand: that a message is
+ * about something else costs one needless look at the kernel, and no notification is ever misread.
+ */
+export class NetlinkWatch implements Watch {
+  readonly #routing: NetlinkSocket;
+  readonly #rules: NetlinkSocket | undefined;
+
+  /** Takes over the sockets, of NETLINK_ROUTE and of NETLINK_NETFILTER. */
+  constructor(routing: NetlinkSocket, rules: NetlinkSocket | undefined) {
+    this.#routing = routing;
+    this.#rules = rules;
+    for (const group of RTNL_GROUPS) routing.subscribe(group);
+    rules?.subscribe(NFNLGRP_NFTABLES);
+  }
+
+  disturbed(scope: Scope): boolean {
+    const needles = [
+      ...scope.devices.map((name) => encode(`${name}\0`)),
+      ...scope.services.map((key) => key.kind === "address" ? addressToBytes(key.address) : NONE),
+    ];
+    const moved = concerns(this.#routing, needles);
+    // Both are read, whatever the first says: what is left unread would be told again.
+    const ruled = this.#rules !== undefined && concerns(this.#rules, RULE_NAMES);
+    return moved || (ruled && scope.masquerades.length > 0);
+  }
+
+  close(): void {
+    this.#routing.close();
+    this.#rules?.close();
+  }
+}
+
+/** Found in nothing. */
+const NONE = new Uint8Array();
+
+function concerns(socket: NetlinkSocket, needles: readonly Uint8Array[]): boolean {
+  const { messages, lost } = socket.notifications();
+  return lost ||
+    messages.some(({ input }) => needles.some((needle) => contains(input.bytes, needle)));
+}
+
+function contains(bytes: Uint8Array, needle: Uint8Array): boolean {
+  const [first] = needle;
+  if (first === undefined) return false;
+  for (let at = bytes.indexOf(first); at >= 0; at = bytes.indexOf(first, at + 1)) {
+    if (needle.every((byte, i) => bytes[at + i] === byte)) return true;
+  }
+  return false;
+}
+
+function encode(text: string): Uint8Array {
+  return new TextEncoder().encode(text);
+}

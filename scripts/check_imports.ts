@@ -15,7 +15,7 @@ export const RULES: readonly Rule[] = [
   { from: "src/sys/", may: ["src/wire/", "src/errors.ts"], why: "sockets know bytes and messages" },
   {
     from: "src/health/probes/",
-    may: ["src/health/", "src/model/", "src/errors.ts", "src/config/"],
+    may: ["src/health/", "src/model/", "src/errors.ts", "src/config/", "src/clock.ts"],
     why: "probes never touch the kernel",
   },
   {

@@ -7,7 +7,7 @@ import assert from "node:assert/strict";
 import { readKernelFile } from "../../src/sys/kernel_file.ts";
 import { must } from "./network.ts";
 import { Namespace } from "./own_namespace.ts";
-import { run } from "./process.ts";
+import { type Ran, run } from "./process.ts";
 
 export const BINARY = new URL("../../dist/lvscare", import.meta.url).pathname;
 const PATH = "/usr/sbin:/usr/bin:/sbin:/bin";
@@ -138,12 +138,12 @@ export class CareLab implements AsyncDisposable {
     ];
   }
 
-  lvscareAlone(args: readonly string[]) {
+  lvscareAlone(args: readonly string[]): Promise<Ran> {
     return run([...ALONE, BINARY, ...args], { env: { PATH } });
   }
 
   /** Runs lvscare to its end. */
-  lvscare(args: readonly string[], env: Record<string, string> = {}) {
+  lvscare(args: readonly string[], env: Record<string, string> = {}): Promise<Ran> {
     return run([BINARY, ...args], { env: { PATH, LC_ALL: "C", ...env } });
   }
 
@@ -243,10 +243,11 @@ export class CareLab implements AsyncDisposable {
 
 /** Packets counted, lifetimes, numbers of devices and addresses of the link come and change by themselves. */
 function withoutCounters(text: string): string {
-  return text.replace(/^.*(?:fe80:|ff00:).*\n/gm, "").replace(/^\d+: /gm, "").replace(
-    /valid_lft \S+ preferred_lft \S+/g,
-    "",
-  ).replace(/ +$/gm, "")
+  return text.replace(/^.*(?:fe80:|ff00:).*\n/gm, "").replace(/^\d+: /gm, "")
+    .replace(/ initval \S+/g, "").replace(
+      /valid_lft \S+ preferred_lft \S+/g,
+      "",
+    ).replace(/ +$/gm, "")
     .replace(/\\/g, "").replace(/counter packets \d+ bytes \d+/g, "counter");
 }
 

@@ -160,6 +160,7 @@ function deletion({ chain, text }: SavedRule): string {
   return `-D ${chain} ${text}`;
 }
 
-function targetOf({ words }: SavedRule): string {
+/** Where the rule sends a packet: a chain, or what iptables itself does. */
+export function targetOf({ words }: SavedRule): string {
   return words[words.findLastIndex((word) => word === "-j" || word === "-g") + 1] ?? "";
 }

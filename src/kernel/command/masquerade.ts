@@ -14,6 +14,7 @@ import {
   printRepairs,
   type Removal,
   type Repair,
+  targetOf,
 } from "./iptables_plan.ts";
 import {
   iptablesName,
@@ -100,8 +101,7 @@ export class IptablesMasquerade implements Masquerade {
     const setRemoved = await this.#removeSet(attempt, family);
     const [holder] = removal.holders;
     if (holder) {
-      const chain = holder.words.find((word) => OUR_CHAINS.includes(word))!;
-      throw chainInUse(`-A ${holder.chain} ${holder.text}`, chain, attempt);
+      throw chainInUse(`-A ${holder.chain} ${holder.text}`, targetOf(holder), attempt);
     }
     return setRemoved || removed.length > 0;
   }

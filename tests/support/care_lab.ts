@@ -123,6 +123,16 @@ export class CareLab implements AsyncDisposable {
     return lab;
   }
 
+  /** Puts this thread back into the host's namespace. */
+  enter(): void {
+    this.#host.enter();
+  }
+
+  /** Does something synchronous on the host, wherever the thread is. */
+  do(body: () => void): void {
+    this.#host.do(body);
+  }
+
   get virtual(): string {
     return this.family.at(this.family.virtual, PORT);
   }
@@ -297,12 +307,19 @@ export class CareProcess {
     await this.end();
   }
 
-  /** Asks it to stop, and says how it ended and how many milliseconds that took. */
-  async stop(): Promise<{ readonly code: number; readonly ms: number }> {
-    const started = performance.now();
+  /** Kills it so long after it has said that. */
+  killAfter(what: RegExp, ms: number): void {
+    const check = setInterval(() => {
+      if (!what.test(this.output) && !this.#isOver) return;
+      clearInterval(check);
+      if (!this.#isOver) setTimeout(() => this.signal("SIGKILL"), ms);
+    }, 5);
+  }
+
+  /** Asks it to stop, and waits until it has. */
+  stop(): Promise<Deno.CommandStatus> {
     this.signal("SIGTERM");
-    const { code } = await this.end();
-    return { code, ms: performance.now() - started };
+    return this.end();
   }
 
   /** Waits until it has said that, from an offset into its output on. */

@@ -1,19 +1,18 @@
-/** Hosts as they stand in URLs, headers and certificates. */
+/** Hosts as they stand in URLs and in Host headers. */
 
-import { addressFamily, parseAddress } from "../../model/address.ts";
-import type { Endpoint } from "../../model/endpoint.ts";
+import { parseAddress } from "../../model/address.ts";
 
-/** Certificates are asked for by names only; an address is not one. */
+/** Servers with several certificates are asked by name; an address is not one. */
 export function isAddress(host: string): boolean {
   return parseAddress(host) !== undefined;
 }
 
-/** "10.0.0.1:6443", "[fd00::1]:6443": with its port, even the usual one. */
-export function hostOf({ address, port }: Endpoint): string {
-  return addressFamily(address) === "ipv6" ? `[${address}]:${port}` : `${address}:${port}`;
+/** The host alone: of "a.example:80" and "[fd00::1]:80", "a.example" and "fd00::1". */
+export function withoutPort(host: string): string {
+  return host.replace(/:\d*$/, "").replace(/^\[(.*)\]$/, "$1");
 }
 
-/** The name alone of what stands in a Host header. */
-export function nameOfHost(host: string): string {
-  return host.replace(/:\d*$/, "").replace(/^\[(.*)\]$/, "$1");
+/** An IPv6 address as it stands beside a port. */
+export function bracketed(host: string): string {
+  return host.includes(":") ? `[${host}]` : host;
 }

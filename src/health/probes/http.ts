@@ -2,166 +2,83 @@
 
 import type { Clock } from "../../clock.ts";
 import type { HttpCheck } from "../../config/care.ts";
-import { type Endpoint } from "../../model/endpoint.ts";
-import { hostOf, nameOfHost } from "./host_name.ts";
-import { encodeRequest, HeadReader, type HttpHead, type HttpRequest } from "./http_message.ts";
+import { printEndpoint } from "../../model/endpoint.ts";
+import { ProbeFailure, reasonOf } from "./failure.ts";
+import { bracketed, withoutPort } from "./host_name.ts";
+import { firstLeg, type HttpLeg, nextLeg } from "./http_leg.ts";
+import { encodeRequest, HeadReader, type HttpHead, malformed } from "./http_message.ts";
 import type { Probe, ProbeResult } from "./probe.ts";
-import { reasonOf } from "./reason.ts";
-import { openPlain, openUnverified, openVerified, type Wire } from "./wire.ts";
+import { withinTime } from "./time_limit.ts";
+import { tlsOpener } from "./tls_wire.ts";
+import { openPlain, type OpenWire, type Wire } from "./wire.ts";
 
 const MOST_REDIRECTS = 10;
-/** These are for the server that they were meant for, and not for whom it sends us to. */
-const SECRETS = ["authorization", "cookie", "www-authenticate"];
 
 export interface HttpProbeOptions {
   readonly clock: Clock;
-  /** Certificates, in PEM, of authorities to be trusted beside the usual ones. */
+  /** Authorities in PEM, to be trusted instead of the host's. */
   readonly caCerts?: readonly string[];
 }
 
-/** One request, and where to. */
-interface Leg {
-  readonly scheme: "http" | "https";
-  readonly hostname: string;
-  readonly port: number;
-  readonly request: HttpRequest;
-}
-
 export function httpProbe(check: HttpCheck, options: HttpProbeOptions): Probe {
+  const { clock, caCerts } = options;
+  const { method, scheme, path, timeoutMs } = check;
+  const openers = { http: openPlain, https: tlsOpener({ verify: !check.skipVerify, caCerts }) };
   return {
-    describe: (target) => `${check.method} ${check.scheme}://${hostOf(target)}${check.path}`,
+    describe: (target) => `${method} ${scheme}://${printEndpoint(target)}${path}`,
     run: (target, signal) =>
-      withinTime(check, options.clock, signal, async (signal) => {
-        const status = await follow(check, firstLeg(check, target), options, signal);
-        if (status === undefined) return `stopped after ${MOST_REDIRECTS} redirects`;
-        return status < 400 || check.extraStatus.includes(status) ? undefined : `status ${status}`;
+      withinTime({ clock, timeoutMs, signal }, async (signal) => {
+        try {
+          return judge(check, await follow(firstLeg(check, target), openers, signal));
+        } catch (error) {
+          return { ok: false, reason: reasonOf(error, target.address) };
+        }
       }),
   };
 }
 
-/** One limit for all: connecting, encrypting, redirects and a server that answers byte by byte. */
-async function withinTime(
-  { timeoutMs }: HttpCheck,
-  clock: Clock,
-  outer: AbortSignal,
-  body: (signal: AbortSignal) => Promise<string | undefined>,
-): Promise<ProbeResult> {
-  const controller = new AbortController();
-  const abort = () => controller.abort();
-  let isLate = false;
-  const timer = clock.after(timeoutMs, () => {
-    isLate = true;
-    abort();
-  });
-  outer.addEventListener("abort", abort);
-  try {
-    outer.throwIfAborted();
-    const reason = await body(controller.signal);
-    return reason === undefined ? { ok: true } : { ok: false, reason };
-  } catch (error) {
-    if (isLate) return { ok: false, reason: `no answer within ${printTime(timeoutMs)}` };
-    return { ok: false, reason: outer.aborted ? "aborted" : reasonOf(error) };
-  } finally {
-    timer.cancel();
-    outer.removeEventListener("abort", abort);
-  }
+function judge({ extraStatus }: HttpCheck, status: number): ProbeResult {
+  if (status < 400 || extraStatus.includes(status)) return { ok: true };
+  return { ok: false, reason: `status ${status}` };
 }
 
-/** The status of the last answer; undefined where there were too many on the way. */
-async function follow(
-  check: HttpCheck,
-  first: Leg,
-  options: HttpProbeOptions,
-  signal: AbortSignal,
-): Promise<number | undefined> {
+type Openers = Readonly<Record<HttpLeg["scheme"], OpenWire>>;
+
+/** Asks, and asks on where an answer sends us; gives the last one's status. */
+async function follow(first: HttpLeg, openers: Openers, signal: AbortSignal): Promise<number> {
   let leg = first;
   for (let redirects = 0; redirects <= MOST_REDIRECTS; redirects++) {
-    const head = await exchange(leg, check, options, signal);
+    const head = await exchange(leg, openers[leg.scheme], signal).catch((error) => {
+      throw new ProbeFailure(whereabouts(first, leg) + reasonOf(error, leg.hostname));
+    });
     const next = nextLeg(leg, head);
     if (!next) return head.status;
     leg = next;
   }
-  return undefined;
+  throw new ProbeFailure(`stopped after ${MOST_REDIRECTS} redirects`);
 }
 
-async function exchange(
-  { scheme, hostname, port, request }: Leg,
-  { skipVerify }: HttpCheck,
-  { caCerts = [] }: HttpProbeOptions,
-  signal: AbortSignal,
-): Promise<HttpHead> {
-  const open = scheme === "http" ? openPlain : skipVerify ? openUnverified : openVerified;
-  const serverName = nameOfHost(request.host);
-  using wire = await open({ hostname, port, serverName, caCerts, signal });
-  const close = () => wire[Symbol.dispose]();
-  signal.addEventListener("abort", close);
-  try {
-    signal.throwIfAborted();
-    await wire.write(encodeRequest(request));
-    return await readHead(wire);
-  } finally {
-    signal.removeEventListener("abort", close);
-  }
+/** The log line names the server; that it is another one that does not answer must be said. */
+function whereabouts(first: HttpLeg, { hostname, port }: HttpLeg): string {
+  if (hostname === first.hostname && port === first.port) return "";
+  return `redirected to "${bracketed(hostname)}:${port}": `;
+}
+
+/** One request and the head of its answer; the rest is not waited for. */
+async function exchange(leg: HttpLeg, open: OpenWire, signal: AbortSignal): Promise<HttpHead> {
+  const { hostname, port, request } = leg;
+  using wire = await open({ hostname, port, serverName: withoutPort(request.host), signal });
+  await wire.write(encodeRequest(request));
+  return await readHead(wire);
 }
 
 async function readHead(wire: Wire): Promise<HttpHead> {
   const reader = new HeadReader();
-  for (;;) {
-    const chunk = await wire.read();
-    if (!chunk) throw new Deno.errors.UnexpectedEof("no answer");
+  let chunk = await wire.read();
+  if (!chunk) throw new ProbeFailure("connection closed before an answer");
+  for (; chunk; chunk = await wire.read()) {
     const head = reader.push(chunk);
     if (head) return head;
   }
-}
-
-function firstLeg(check: HttpCheck, target: Endpoint): Leg {
-  const { scheme, method, path, headers, body } = check;
-  const host = headers.find(([name]) => name.toLowerCase() === "host")?.[1] ?? hostOf(target);
-  return {
-    scheme,
-    hostname: target.address,
-    port: target.port,
-    request: { method, target: path, host, headers, body },
-  };
-}
-
-/** Where an answer sends us, with what of the request is to be sent there. */
-function nextLeg(leg: Leg, { status, location }: HttpHead): Leg | undefined {
-  const keeps = status === 307 || status === 308;
-  if (!keeps && ![301, 302, 303].includes(status)) return undefined;
-  if (!location) return undefined;
-  const here = `${leg.scheme}://${bracketed(leg.hostname)}:${leg.port}${leg.request.target}`;
-  const url = URL.parse(location, here);
-  if (!url || (url.protocol !== "http:" && url.protocol !== "https:")) return undefined;
-  const scheme = url.protocol === "http:" ? "http" : "https";
-  const hostname = nameOfHost(url.hostname);
-  const port = Number(url.port) || (scheme === "http" ? 80 : 443);
-  const isSameHost = hostname === leg.hostname && port === leg.port;
-  const { method, headers, body, host } = leg.request;
-  const isPlain = keeps || method === "GET" || method === "HEAD";
-  return {
-    scheme,
-    hostname,
-    port,
-    request: {
-      method: isPlain ? method : "GET",
-      target: `${url.pathname}${url.search}`,
-      host: isSameHost ? host : `${url.hostname}:${port}`,
-      headers: isSameHost ? headers : headers.filter(([name]) => !isPersonal(name)),
-      body: keeps ? body : "",
-    },
-  };
-}
-
-function isPersonal(name: string): boolean {
-  return [...SECRETS, "host"].includes(name.toLowerCase());
-}
-
-function bracketed(hostname: string): string {
-  return hostname.includes(":") ? `[${hostname}]` : hostname;
-}
-
-/** "10s", "1.5s", "250ms". */
-function printTime(ms: number): string {
-  return ms < 1000 ? `${ms}ms` : `${ms / 1000}s`;
+  throw malformed("it ends before its head does");
 }

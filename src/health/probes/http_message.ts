@@ -1,9 +1,6 @@
-/** HTTP/1.1 as far as a health check needs it: a request's text, and the head of an answer. Pure. */
+/** HTTP/1.1 as far as a health check needs it: a request's bytes, and the head of an answer. Pure. */
 
-/** What is wrong with an answer, in words. */
-export class MalformedAnswer extends Error {
-  override readonly name = "MalformedAnswer";
-}
+import { ProbeFailure } from "./failure.ts";
 
 export interface HttpRequest {
   readonly method: string;
@@ -19,69 +16,88 @@ export interface HttpHead {
   readonly location: string | undefined;
 }
 
-/** An answer's head, or as much as is looked at of one. */
+/** Of an answer no more is looked at. */
 export const HEAD_LIMIT = 64 << 10;
 
-const UTF8 = new TextEncoder();
-const LATIN1 = new TextDecoder("latin1");
-const LF = 10;
-const CR = 13;
+/** Their body is told of even where it is empty: some servers refuse them otherwise. */
+const WITH_BODY = ["POST", "PUT", "PATCH"];
 
 /** Headers that are given replace those that would be there anyway; the connection is used only once. */
 export function encodeRequest({ method, target, host, headers, body }: HttpRequest): Uint8Array {
-  const content = UTF8.encode(body);
-  const given = new Set(headers.map(([name]) => name.toLowerCase()));
+  const encoder = new TextEncoder();
+  const content = encoder.encode(body);
   const lines = [`${method} ${target} HTTP/1.1`, `Host: ${host}`];
-  if (!given.has("user-agent")) lines.push("User-Agent: lvscare");
+  if (!headers.some(([name]) => is(name, "user-agent"))) lines.push("User-Agent: lvscare");
   for (const [name, value] of headers) {
-    if (name.toLowerCase() !== "host") lines.push(`${name}: ${value}`);
+    if (!is(name, "host")) lines.push(`${name}: ${value}`);
   }
-  if (content.length > 0 || ["POST", "PUT", "PATCH"].includes(method)) {
+  if (content.length > 0 || WITH_BODY.includes(method)) {
     lines.push(`Content-Length: ${content.length}`);
   }
   lines.push("Connection: close", "", "");
-  const head = UTF8.encode(lines.join("\r\n"));
+  const head = encoder.encode(lines.join("\r\n"));
   const bytes = new Uint8Array(head.length + content.length);
   bytes.set(head);
   bytes.set(content, head.length);
   return bytes;
 }
 
+function is(name: string, lowerCase: string): boolean {
+  return name.toLowerCase() === lowerCase;
+}
+
+const LF = 10;
+const CR = 13;
+const BEGINNING = "HTTP/1.";
+
 /** Takes an answer as it comes in, until its head is there. */
 export class HeadReader {
-  #bytes: Uint8Array = new Uint8Array();
+  #bytes = new Uint8Array(1024);
+  #length = 0;
+  /** Where the head begins: behind those that only said that one is to come (100 Continue). */
+  #start = 0;
   #searched = 0;
 
-  /** The head, when it is complete; what stands before it says only that one is to come (100 Continue). */
+  /** The head, as soon as it is complete. */
   push(chunk: Uint8Array): HttpHead | undefined {
-    const bytes = new Uint8Array(this.#bytes.length + chunk.length);
-    bytes.set(this.#bytes);
-    bytes.set(chunk, this.#bytes.length);
-    this.#bytes = bytes;
+    this.#append(chunk);
     for (;;) {
-      const end = headEnd(this.#bytes, this.#searched);
+      const bytes = this.#bytes.subarray(0, this.#length);
+      checkBeginning(bytes.subarray(this.#start));
+      const end = headEnd(bytes, this.#searched);
+      if ((end ?? this.#length) > HEAD_LIMIT) {
+        throw malformed(`its head has more than ${HEAD_LIMIT / 1024} KiB`);
+      }
       if (end === undefined) {
-        if (this.#bytes.length > HEAD_LIMIT) {
-          throw new MalformedAnswer(`its head has more than ${HEAD_LIMIT} bytes`);
-        }
-        checkBeginning(this.#bytes);
-        this.#searched = Math.max(0, this.#bytes.length - 3);
+        // What ends a head may have come in part.
+        this.#searched = Math.max(this.#start, this.#length - 2);
         return undefined;
       }
-      const head = parseHead(LATIN1.decode(this.#bytes.subarray(0, end)));
-      if (!isInterim(head.status)) return head;
-      this.#bytes = this.#bytes.slice(end);
-      this.#searched = 0;
+      const head = parseHead(new TextDecoder().decode(bytes.subarray(this.#start, end)));
+      if (!isInterim(head)) return head;
+      this.#start = this.#searched = end;
     }
+  }
+
+  /** In a buffer that doubles, or a server that sends byte by byte would have all copied for each of them. */
+  #append(chunk: Uint8Array): void {
+    const length = this.#length + chunk.length;
+    if (length > this.#bytes.length) {
+      const larger = new Uint8Array(Math.max(length, 2 * this.#bytes.length));
+      larger.set(this.#bytes.subarray(0, this.#length));
+      this.#bytes = larger;
+    }
+    this.#bytes.set(chunk, this.#length);
+    this.#length = length;
   }
 }
 
 /** Switching protocols is the last that is said in this one. */
-function isInterim(status: number): boolean {
-  return status >= 100 && status < 200 && status !== 101;
+function isInterim({ status }: HttpHead): boolean {
+  return status < 200 && status !== 101;
 }
 
-/** Where the empty line ends, in either of the two ways in which lines end. */
+/** Where the empty line ends; lines end in either of two ways. */
 function headEnd(bytes: Uint8Array, from: number): number | undefined {
   for (let at = bytes.indexOf(LF, from); at >= 0; at = bytes.indexOf(LF, at + 1)) {
     if (bytes[at + 1] === LF) return at + 2;
@@ -92,27 +108,31 @@ function headEnd(bytes: Uint8Array, from: number): number | undefined {
 
 /** A server of another protocol is known by its first bytes, and would otherwise be waited for. */
 function checkBeginning(bytes: Uint8Array): void {
-  const beginning = LATIN1.decode(bytes.subarray(0, 7));
-  if (!"HTTP/1.".startsWith(beginning)) throw noHttp(bytes);
+  const text = new TextDecoder("latin1").decode(bytes.subarray(0, 20));
+  if (BEGINNING.startsWith(text.slice(0, BEGINNING.length))) return;
+  throw malformed(`it begins with ${quote(text)}, must begin with "${BEGINNING}"`);
 }
 
-function noHttp(bytes: Uint8Array): MalformedAnswer {
-  const text = LATIN1.decode(bytes.subarray(0, 20)).replace(/[^\x20-\x7e]/g, ".");
-  return new MalformedAnswer(`it begins with "${text}", must begin with "HTTP/1."`);
-}
+/** A header's name; servers are known that have spaces in and behind it. */
+const HEADER = /^[!#$%&'*+.^_`|~0-9A-Za-z-][!#$%&'*+.^_`|~0-9A-Za-z \t-]*:/;
 
 function parseHead(text: string): HttpHead {
-  const [first = "", ...lines] = text.split(/\r?\n/);
-  const status = /^HTTP\/1\.\d (\d{3})(?: |$)/.exec(first)?.[1];
-  if (status === undefined || Number(status) < 100) {
-    throw new MalformedAnswer(
-      `its first line is "${first.slice(0, 40).replace(/[^\x20-\x7e]/g, ".")}"`,
-    );
-  }
-  let location: string | undefined;
-  for (const line of lines) {
-    const value = /^location:(.*)$/i.exec(line)?.[1];
-    location ??= value?.trim();
-  }
-  return { status: Number(status), location };
+  const [first = "", ...rest] = text.trimEnd().split(/\r?\n/);
+  const status = /^HTTP\/1\.\d +([1-9]\d\d)(?: |$)/.exec(first)?.[1];
+  if (status === undefined) throw malformed(`its first line is ${quote(first)}`);
+  // A line that begins with white space goes on with the one before.
+  const lines = rest.length === 0 ? [] : rest.join("\n").replace(/\n[ \t]+/g, " ").split("\n");
+  const odd = lines.find((line) => !HEADER.test(line));
+  if (odd !== undefined) throw malformed(`it has the header ${quote(odd)}, must have a colon`);
+  const location = lines.find((line) => /^location[ \t]*:/i.test(line));
+  return { status: Number(status), location: location?.replace(/^[^:]*:/, "").trim() };
+}
+
+export function malformed(what: string): ProbeFailure {
+  return new ProbeFailure(`malformed answer: ${what}`);
+}
+
+/** For a log line: short, and nothing in it that drives a terminal. */
+export function quote(text: string): string {
+  return `"${text.slice(0, 40).replace(/[^\x20-\x7e]/g, ".")}"`;
 }

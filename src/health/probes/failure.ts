@@ -1,0 +1,73 @@
+/** Why a probe failed, in words that a person uses. The log line says of whom. */
+
+import { LvscareError } from "../../errors.ts";
+
+/** A failure whose message is the probe's reason. */
+export class ProbeFailure extends LvscareError {
+  override readonly name = "ProbeFailure";
+}
+
+const NO_FILES = "local resources exhausted: too many open files";
+const NOT_PERMITTED = "not permitted by this host, as by its firewall";
+const NOT_TRUSTED = "certificate not trusted";
+
+/** By the codes of Deno's and Node's errors. */
+const BY_CODE: Readonly<Record<string, string>> = {
+  ECONNREFUSED: "connection refused",
+  ECONNRESET: "connection reset",
+  EPIPE: "connection reset",
+  ECONNABORTED: "connection aborted",
+  EHOSTUNREACH: "no route to host",
+  EHOSTDOWN: "host is down",
+  ENETUNREACH: "network unreachable",
+  ENETDOWN: "network is down",
+  ETIMEDOUT: "connection timed out",
+  EACCES: NOT_PERMITTED,
+  EPERM: NOT_PERMITTED,
+  EADDRNOTAVAIL: "local resources exhausted: no free port",
+  EMFILE: NO_FILES,
+  ENFILE: NO_FILES,
+  ENOBUFS: "local resources exhausted: no buffer space",
+  ENOMEM: "local resources exhausted: out of memory",
+  CERT_HAS_EXPIRED: "certificate expired",
+  CERT_NOT_YET_VALID: "certificate not valid yet",
+  ERR_TLS_CERT_ALTNAME_INVALID: "certificate is for another name",
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: NOT_TRUSTED,
+  UNABLE_TO_GET_ISSUER_CERT: NOT_TRUSTED,
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: NOT_TRUSTED,
+  DEPTH_ZERO_SELF_SIGNED_CERT: NOT_TRUSTED,
+  SELF_SIGNED_CERT_IN_CHAIN: NOT_TRUSTED,
+  ERR_SSL_WRONG_VERSION_NUMBER: "TLS handshake failed: the server answered without TLS",
+};
+
+/** `hostname` is what was to be connected to: where it is a name, it may be one that is not found. */
+export function reasonOf(error: unknown, hostname: string): string {
+  if (error instanceof ProbeFailure) return error.message;
+  if (!(error instanceof Error)) return firstLine(String(error));
+  const { message } = error;
+  // Before its code, which says only that the connection was reset.
+  if (/socket disconnected before secure/.test(message)) {
+    return "TLS handshake failed: connection closed";
+  }
+  const code = codeOf(error);
+  const known = BY_CODE[code];
+  if (known !== undefined) return known;
+  if (code === "ENOTFOUND" || /failed to lookup address/.test(message)) {
+    return `host name "${hostname}" not found`;
+  }
+  if (/^ERR_(?:SSL|TLS)_/.test(code) || /^received (?:corrupt|fatal)/.test(message)) {
+    return `TLS handshake failed: ${firstLine(message)}`;
+  }
+  return firstLine(message);
+}
+
+function codeOf(error: Error): string {
+  return "code" in error && typeof error.code === "string" ? error.code : "";
+}
+
+/** A log line takes no more. */
+const LONGEST = 200;
+
+function firstLine(text: string): string {
+  return (text.split("\n")[0] ?? "").replace(/ \(os error \d+\)/, "").slice(0, LONGEST);
+}

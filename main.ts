@@ -15,10 +15,13 @@ async function openIpvsTable(backend?: Backend): Promise<IpvsTable> {
   return openTable({ backend, transport: transport() }, new ProcModules());
 }
 
-const care = careHost(({ backend, masquerade }) => {
-  const host = { modules: new ProcModules(), sysctl: new ProcSysctl() };
-  return openKernelGround({ backend, masquerade, transport: transport(), ...host });
-});
+const care = careHost((config) =>
+  openKernelGround(config, {
+    transport: transport(),
+    modules: new ProcModules(),
+    sysctl: new ProcSysctl(),
+  })
+);
 
 function transport() {
   return parseTransport(Deno.env.get("LVSCARE_NETLINK"));

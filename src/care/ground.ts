@@ -1,21 +1,25 @@
 /** The ground that care stands on where the kernel has IPVS. */
 
-import type { MasqueradeChoice } from "../config/care.ts";
+import type { CareConfig } from "../config/care.ts";
 import { KernelDataplane } from "../dataplane/kernel.ts";
 import { UnsupportedError } from "../errors.ts";
 import type { Modules, Sysctl } from "../kernel/host.ts";
-import { type Kernel, type KernelChoice, openKernel, readyIpvs } from "../kernel/select.ts";
+import { type Kernel, openKernel, readyIpvs, type TransportName } from "../kernel/select.ts";
+import { addressFamily } from "../model/address.ts";
 import type { CareGround } from "./run.ts";
 
-export interface GroundOptions extends KernelChoice {
-  readonly masquerade: MasqueradeChoice;
+export interface KernelHost {
+  readonly transport: TransportName;
   readonly modules: Modules;
   readonly sysctl: Sysctl;
 }
 
-export async function openKernelGround(options: GroundOptions): Promise<CareGround> {
-  const { modules, sysctl } = options;
-  const kernel = await openKernel(options);
+export async function openKernelGround(
+  { backend, masquerade, mode, virtualServer }: CareConfig,
+  { transport, modules, sysctl }: KernelHost,
+): Promise<CareGround> {
+  const rulesFor = mode.kind === "link" ? addressFamily(virtualServer.address) : undefined;
+  const kernel = await openKernel({ backend, masquerade, transport, rulesFor });
   return {
     dataplane: new KernelDataplane(kernel, sysctl),
     rules: kernel.rules,

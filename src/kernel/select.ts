@@ -1,7 +1,8 @@
 /** Which implementation of each contract is used: asked for, or found out at start. */
 
 import type { Backend, MasqueradeChoice } from "../config/care.ts";
-import { ConfigError, UnsupportedError } from "../errors.ts";
+import { ConfigError, LvscareError, UnsupportedError } from "../errors.ts";
+import type { Family } from "../model/address.ts";
 import type { MasqueradeKind } from "../model/masquerade.ts";
 import { openLibcTransport } from "../sys/libc_transport.ts";
 import { openLibnlTransport } from "../sys/libnl_transport.ts";
@@ -9,8 +10,8 @@ import { NetlinkSocket } from "../sys/netlink_socket.ts";
 import { NETLINK_GENERIC, NETLINK_NETFILTER, NETLINK_ROUTE } from "../sys/transport.ts";
 import { CommandIpvsTable } from "./command/ipvs_table.ts";
 import { CommandLinks } from "./command/links.ts";
-import { hasIptables, IptablesMasquerade } from "./command/masquerade.ts";
-import { ProcessRunner, type Runner } from "./command/runner.ts";
+import { IptablesMasquerade } from "./command/masquerade.ts";
+import { ProcessRunner } from "./command/runner.ts";
 import { CommandSets } from "./command/sets.ts";
 import type { Modules } from "./host.ts";
 import type { IpvsTable } from "./ipvs_table.ts";
@@ -69,7 +70,7 @@ export interface Kernel {
   /** It may still lack its module: see readyIpvs(). */
   readonly table: IpvsTable;
   readonly links: Links;
-  /** Whose rules are made. */
+  /** Whose rules are made, where any are needed. */
   readonly rules: MasqueradeKind;
   /** Opened when first asked for. */
   masquerade(kind: MasqueradeKind): Masquerade;
@@ -78,9 +79,13 @@ export interface Kernel {
   close(): void;
 }
 
-export async function openKernel(
-  options: KernelChoice & { readonly masquerade: MasqueradeChoice },
-): Promise<Kernel> {
+export interface KernelOptions extends KernelChoice {
+  readonly masquerade: MasqueradeChoice;
+  /** For which packets rules are needed; undefined for none. */
+  readonly rulesFor: Family | undefined;
+}
+
+export async function openKernel(options: KernelOptions): Promise<Kernel> {
   const { transport } = options;
   const runner = new ProcessRunner();
   const table = chooseTable(options);
@@ -94,20 +99,24 @@ export async function openKernel(
     nftables: () => new NftablesMasquerade(open(NETLINK_NETFILTER)),
   };
   const masquerades = new Map<MasqueradeKind, Masquerade>();
-  const rules = await chooseRules(options.masquerade, byCommand, runner);
+  const masquerade = (kind: MasqueradeKind) => {
+    const known = masquerades.get(kind) ?? make[kind]();
+    masquerades.set(kind, known);
+    return known;
+  };
+  const { rulesFor } = options;
+  const rules = rulesFor &&
+    await chooseRules(options.masquerade, rulesFor, byCommand, () => masquerade("iptables"));
   const watch = byCommand
     ? undefined
     : new NetlinkWatch(open(NETLINK_ROUTE), open(NETLINK_NETFILTER));
   return {
-    choice: `IPVS by ${table.name}, devices and routes by ${links.name}, rules by ${rules.why}`,
+    choice: `IPVS by ${table.name}, devices and routes by ${links.name}` +
+      (rules ? `, rules by ${rules.why}` : ""),
     table,
     links,
-    rules: rules.kind,
-    masquerade(kind) {
-      const known = masquerades.get(kind) ?? make[kind]();
-      masquerades.set(kind, known);
-      return known;
-    },
+    rules: rules?.kind ?? "iptables",
+    masquerade,
     watch,
     close() {
       for (const part of [table, links, watch, ...masquerades.values()]) part?.close();
@@ -126,15 +135,30 @@ function chooseTable({ backend, transport }: KernelChoice): IpvsTable {
   }
 }
 
-/** Where iptables is, so are LVScare's users: they look for its rules there. */
+/**
+ * Where iptables works, LVScare's users look for their rules there. What it lacks, the program or a part of the
+ * kernel, it says by itself when it is asked whether its rules are there.
+ */
 async function chooseRules(
   choice: MasqueradeChoice,
+  family: Family,
   byCommand: boolean,
-  runner: Runner,
+  iptables: () => Masquerade,
 ): Promise<{ kind: MasqueradeKind; why: string }> {
   if (choice !== "auto") return { kind: choice, why: `${choice}, as asked for` };
   if (byCommand) return { kind: "iptables", why: "iptables, as all is done by programs" };
-  return await hasIptables(runner)
-    ? { kind: "iptables", why: "iptables, which is installed" }
-    : { kind: "nftables", why: "nftables, as there is no iptables" };
+  try {
+    const isThere = await iptables().exists(family);
+    return {
+      kind: "iptables",
+      why: `iptables, ${isThere ? "where they are" : "which works here"}`,
+    };
+  } catch (error) {
+    if (error instanceof UnsupportedError) {
+      return { kind: "nftables", why: `nftables, as ${error.feature} is not there` };
+    }
+    // It is there, and what is in its way now is told by what is tried next.
+    if (error instanceof LvscareError) return { kind: "iptables", why: "iptables" };
+    throw error;
+  }
 }

@@ -2,11 +2,7 @@
 
 import assert from "node:assert/strict";
 import { type LvscareError, UnsupportedError } from "../../src/errors.ts";
-import {
-  findsVirtualChains,
-  hasIptables,
-  IptablesMasquerade,
-} from "../../src/kernel/command/masquerade.ts";
+import { IptablesMasquerade } from "../../src/kernel/command/masquerade.ts";
 import { ProcessRunner } from "../../src/kernel/command/runner.ts";
 import { FakeSets } from "../../src/kernel/fake/sets.ts";
 import { parseAddress } from "../../src/model/address.ts";
@@ -222,26 +218,6 @@ Deno.test("iptables-nft: a table that only nft can read is not taken for an empt
     assert.match(error.message, /table "nat" holds rules of nft/);
   });
   assert.equal(await must("nft", "list", "ruleset"), before);
-});
-
-Deno.test("findsVirtualChains() finds the chains of either family, and no others", async () => {
-  for (const family of ["ipv4", "ipv6"] as const) {
-    using _ = ownNetwork();
-    const runner = new ProcessRunner();
-    assert.equal(await findsVirtualChains(runner), false);
-    using masquerade = closing(new IptablesMasquerade(runner, netlink()));
-    await masquerade.value.ensure({ family, markBit: 0 });
-    assert.equal(await findsVirtualChains(runner), true);
-    await masquerade.value.remove(family);
-    assert.equal(await findsVirtualChains(runner), false);
-  }
-});
-
-Deno.test("findsVirtualChains() and hasIptables() are false where there is no such program", async () => {
-  const nowhere = new ProcessRunner("/nonexistent");
-  assert.equal(await hasIptables(new ProcessRunner()), true);
-  assert.equal(await hasIptables(nowhere), false);
-  assert.equal(await findsVirtualChains(nowhere), false);
 });
 
 function isUnmasked(line: string): boolean {

@@ -16,10 +16,12 @@ export async function runInside(
     clock: systemClock,
     pid: Deno.pid,
     unit: undefined,
-    openGround: ({ backend, masquerade }) => {
-      const host = { modules: new ProcModules(), sysctl: new ProcSysctl() };
-      return openKernelGround({ backend, masquerade, transport: "libc", ...host });
-    },
+    openGround: (config) =>
+      openKernelGround(config, {
+        transport: "libc",
+        modules: new ProcModules(),
+        sysctl: new ProcSysctl(),
+      }),
     probe: () => ({ describe: () => "", run: () => Promise.resolve({ ok: true }) }),
     openNotifier: () => undefined,
     out: (text) => out += text,

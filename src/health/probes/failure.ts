@@ -40,6 +40,9 @@ const BY_CODE: Readonly<Record<string, string>> = {
   ERR_SSL_WRONG_VERSION_NUMBER: "TLS handshake failed: the server answered without TLS",
 };
 
+/** What Node says of a name; Deno has words alone. */
+const NO_NAME = ["ENOTFOUND", "EAI_AGAIN"];
+
 /** `hostname` is what was to be connected to: where it is a name, it may be one that is not found. */
 export function reasonOf(error: unknown, hostname: string): string {
   if (error instanceof ProbeFailure) return error.message;
@@ -52,7 +55,7 @@ export function reasonOf(error: unknown, hostname: string): string {
   const code = codeOf(error);
   const known = BY_CODE[code];
   if (known !== undefined) return known;
-  if (code === "ENOTFOUND" || /failed to lookup address/.test(message)) {
+  if (NO_NAME.includes(code) || /failed to lookup address/.test(message)) {
     return `host name "${hostname}" not found`;
   }
   if (/^ERR_(?:SSL|TLS)_/.test(code) || /^received (?:corrupt|fatal)/.test(message)) {

@@ -1,6 +1,6 @@
 /** Masquerading with the programs iptables and ip6tables, and a set of ipset: LVScare's rules, by its names. */
 
-import { KernelError, UnsupportedError } from "../../errors.ts";
+import { KernelError } from "../../errors.ts";
 import type { Family } from "../../model/address.ts";
 import type { Masquerade, MasqueradeOptions } from "../masquerade.ts";
 import { checkEntries, checkMarkBit, within, without } from "../masquerade_rules.ts";
@@ -22,8 +22,8 @@ import {
   restoreRules,
   saveRules,
 } from "./iptables_programs.ts";
-import { OUR_CHAINS, setName } from "./iptables_rules.ts";
-import { type SavedRules, savedTable } from "./iptables_save.ts";
+import { setName } from "./iptables_rules.ts";
+import type { SavedRules } from "./iptables_save.ts";
 import type { Runner } from "./runner.ts";
 
 /** How often a change is planned anew that somebody else's change has made impossible. */
@@ -184,32 +184,6 @@ export class IptablesMasquerade implements Masquerade {
     const program = iptablesName(family, this.#options);
     const command = op === "read rules" ? `${program}-save` : `${program}-restore`;
     return { command, op, subject: `in ${program}` };
-  }
-}
-
-/** Whether LVScare's rules, or ours of this kind, are on this host, for either family. */
-export async function findsVirtualChains(runner: Runner): Promise<boolean> {
-  for (const program of [iptablesName("ipv4"), iptablesName("ipv6")]) {
-    const attempt = { command: `${program}-save`, op: "read rules", subject: `in ${program}` };
-    const found = await unlessUnsupported(saveRules(runner, program, attempt));
-    if (found && OUR_CHAINS.some((chain) => savedTable(found, "nat").chains.has(chain))) {
-      return true;
-    }
-  }
-  return false;
-}
-
-/** Whether the program is there; its kernel part may still be missing. */
-export async function hasIptables(runner: Runner): Promise<boolean> {
-  return await unlessUnsupported(runner.run([iptablesName("ipv4"), "--version"])) !== undefined;
-}
-
-async function unlessUnsupported<T>(awaited: Promise<T>): Promise<T | undefined> {
-  try {
-    return await awaited;
-  } catch (error) {
-    if (error instanceof UnsupportedError) return undefined;
-    throw error;
   }
 }
 

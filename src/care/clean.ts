@@ -6,7 +6,7 @@ import { NOTHING } from "../desired/state.ts";
 import { scopeOf } from "../plan/observed.ts";
 import { plan } from "../plan/plan.ts";
 import type { Step } from "../plan/step.ts";
-import type { StepOutcome } from "./pass.ts";
+import { applySteps, type StepOutcome } from "./apply.ts";
 
 export interface CleanInput {
   readonly dataplane: Dataplane;
@@ -32,15 +32,7 @@ export async function planClean(
 
 export async function clean(input: CleanInput): Promise<CleanResult> {
   const { steps, look } = await planClean(input);
-  const outcomes: StepOutcome[] = [];
-  for (const step of steps) {
-    try {
-      await input.dataplane.apply(step);
-      outcomes.push({ step, error: undefined });
-    } catch (error) {
-      outcomes.push({ step, error });
-    }
-  }
+  const outcomes = await applySteps(input.dataplane, steps);
   const isWhole = look.blind.length === 0 && outcomes.every(({ error }) => error === undefined);
   return { outcomes, look, isWhole };
 }

@@ -15,6 +15,7 @@ import { type Observed, type Scope, scopeOf } from "../plan/observed.ts";
 import { plan } from "../plan/plan.ts";
 import type { Step } from "../plan/step.ts";
 import type { CareRecord } from "../state/record.ts";
+import { applySteps, type StepOutcome } from "./apply.ts";
 
 export interface PassInput {
   readonly config: CareConfig;
@@ -27,12 +28,6 @@ export interface PassInput {
   readonly nowMs: number;
   /** Writes the record down; called before the kernel is changed, and after. */
   readonly save: (record: CareRecord) => void;
-}
-
-export interface StepOutcome {
-  readonly step: Step;
-  /** What was refused; undefined where it was done. */
-  readonly error: unknown;
 }
 
 export interface PassResult {
@@ -95,8 +90,7 @@ export async function runPass(input: PassInput): Promise<PassResult> {
     return { record: settled, outcomes: [], look, desired };
   }
   save(expected);
-  const outcomes: StepOutcome[] = [];
-  for (const step of steps) outcomes.push(await attempt(dataplane, step));
+  const outcomes = await applySteps(dataplane, steps);
   const services = [serviceKey(config.virtualServer)];
   const after = await dataplane.observe({ ...NOTHING_TO_SEE, services });
   const isWhole = look.blind.length === 0 && outcomes.every(({ error }) => error === undefined);
@@ -113,15 +107,6 @@ const NOTHING_TO_SEE: Scope = {
   services: [],
   routes: false,
 };
-
-async function attempt(dataplane: Dataplane, step: Step): Promise<StepOutcome> {
-  try {
-    await dataplane.apply(step);
-    return { step, error: undefined };
-  } catch (error) {
-    return { step, error };
-  }
-}
 
 /** The record after a pass. What could not be seen or taken away is still ours. */
 function settle(

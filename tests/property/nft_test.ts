@@ -2,7 +2,6 @@
 
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { WireError } from "../../src/errors.ts";
 import {
   masqueradeChains,
   masqueradeSet,
@@ -26,6 +25,7 @@ import {
 } from "../../src/wire/nft_set.ts";
 import { encoded, messageOf } from "../support/attribute_tree.ts";
 import { NetlinkFixtures } from "../support/netlink_fixtures.ts";
+import { tolerates } from "../support/hostile_bytes.ts";
 
 const FAMILIES = ["ipv4", "ipv6"] as const;
 const options = fc.record({
@@ -79,7 +79,7 @@ const DECODERS: readonly ((message: Message) => unknown)[] = [
   (message) => decodeRule(message, TABLE),
   decodeSet,
   (message) => decodeElements(message, TABLE),
-  decodeError,
+  (message) => message.type === NLMSG_ERROR ? decodeError(message) : undefined,
 ];
 
 const FIXTURES = NetlinkFixtures.of(["nft"], 32);
@@ -111,20 +111,6 @@ Deno.test("whatever bytes are changed in it, it is a value or a WireError", () =
     { numRuns: 5000 },
   );
 });
-
-/** Gives 1 where it is refused, 0 where it is read. */
-function tolerates(decode: (message: Message) => unknown, bytes: Uint8Array): number {
-  new DataView(bytes.buffer).setUint32(0, bytes.length, true);
-  const message = messageOf(bytes);
-  if (decode === decodeError && message.type !== NLMSG_ERROR) return 0;
-  try {
-    decode(message);
-    return 0;
-  } catch (error) {
-    if (error instanceof WireError) return 1;
-    throw error;
-  }
-}
 
 function sent(request: Parameters<typeof encoded>[0]): Message {
   return messageOf(encoded(request));

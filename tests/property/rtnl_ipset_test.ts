@@ -2,7 +2,6 @@
 
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { WireError } from "../../src/errors.ts";
 import { type Address, addressFromBytes } from "../../src/model/address.ts";
 import { Writer } from "../../src/wire/buffer.ts";
 import {
@@ -27,6 +26,7 @@ import {
   replaceRouteRequest,
 } from "../../src/wire/rtnl.ts";
 import { encoded, messageOf } from "../support/attribute_tree.ts";
+import { tolerates } from "../support/hostile_bytes.ts";
 
 const RUNS = { numRuns: 500 };
 const PLAIN = { noNullPrototype: true };
@@ -185,18 +185,6 @@ Deno.test("whatever bytes are changed in it, it is a value or a WireError", () =
     { numRuns: 3000 },
   );
 });
-
-/** Gives 1 where it is refused, 0 where it is read. */
-function tolerates(decode: (message: Message) => unknown, bytes: Uint8Array): number {
-  new DataView(bytes.buffer).setUint32(0, bytes.length, true);
-  try {
-    decode(messageOf(bytes));
-    return 0;
-  } catch (error) {
-    if (error instanceof WireError) return 1;
-    throw error;
-  }
-}
 
 function sent(request: Request): Message {
   const bytes = encoded(request);

@@ -41,6 +41,7 @@ import { IPVS_GENL_NAME, STATS_TYPES } from "../../wire/ipvs_tables.ts";
 import type { Message, Request } from "../../wire/message.ts";
 import { explainIpvs, NO_IPVS_HINT } from "../hints.ts";
 import type { IpvsTable, ListOptions } from "../ipvs_table.ts";
+import { inContext } from "./attempt.ts";
 import { DumpMemory } from "./dump_memory.ts";
 
 /** What is being done, for errors. */
@@ -261,14 +262,7 @@ function explain<E>(error: E, doing: Doing): E | LvscareError {
       cause: error,
     });
   }
-  if (error instanceof WireError) {
-    const { message, offset, attribute } = error;
-    const where = {
-      ...(offset !== undefined && { offset }),
-      ...(attribute !== undefined && { attribute }),
-    };
-    return new WireError(`${op} ${subject}: ${message}`, where, { op, subject, cause: error });
-  }
+  if (error instanceof WireError) return inContext(error, doing);
   // What was refused before it was sent says all of this already.
   if (!(error instanceof KernelError) || error.op !== undefined) return error;
   const { command, errno, extendedAck } = error;

@@ -1,6 +1,6 @@
 /** Devices, addresses and routes over rtnetlink. */
 
-import { KernelError, type LvscareError, WireError } from "../../errors.ts";
+import { KernelError } from "../../errors.ts";
 import type { Family } from "../../model/address.ts";
 import {
   type InterfaceAddress,
@@ -33,6 +33,7 @@ import { EnsuredLinks } from "../ensured_links.ts";
 import { linkError } from "../link_errors.ts";
 import type { LinkOperations } from "../link_operations.ts";
 import type { Links } from "../links.ts";
+import { attempt, type Doing } from "./attempt.ts";
 
 /** What a dump is refused with where there is no main table yet, or no such family in this kernel. */
 const NO_ROUTES = ["ENOENT", "EAFNOSUPPORT", "EOPNOTSUPP"];
@@ -44,12 +45,6 @@ export class NetlinkLinks extends EnsuredLinks implements Links {
   }
 }
 
-/** What is being done, for errors. */
-interface Doing {
-  readonly op: string;
-  readonly subject: string;
-}
-
 class NetlinkLinkOperations implements LinkOperations {
   readonly #socket: NetlinkSocket;
 
@@ -58,7 +53,7 @@ class NetlinkLinkOperations implements LinkOperations {
   }
 
   list(): Promise<Link[]> {
-    return attempt({ op: "list", subject: "devices" }, () => {
+    return doAttempt({ op: "list", subject: "devices" }, () => {
       const links = this.#socket.dump(getLinkRequest(), decodeLink);
       const addresses = this.#addresses();
       return links.map((link) => withAddresses(link, addresses));
@@ -66,38 +61,38 @@ class NetlinkLinkOperations implements LinkOperations {
   }
 
   find(name: string): Promise<Link | undefined> {
-    return attempt({ op: "find device", subject: name }, () => {
+    return doAttempt({ op: "find device", subject: name }, () => {
       const link = this.#link(name);
       return link && withAddresses(link, this.#addresses(link.index));
     });
   }
 
   createDummy(name: string): Promise<boolean> {
-    return attempt({ op: "add device", subject: name }, () => {
+    return doAttempt({ op: "add device", subject: name }, () => {
       return this.#change(createLinkRequest(name, "dummy"), "EEXIST");
     });
   }
 
   bringUp({ index, name }: Link): Promise<void> {
-    return attempt({ op: "bring up device", subject: name }, () => {
+    return doAttempt({ op: "bring up device", subject: name }, () => {
       this.#socket.change(setLinkUpRequest(index));
     });
   }
 
   deleteLink({ index, name }: Link): Promise<boolean> {
-    return attempt({ op: "remove device", subject: name }, () => {
+    return doAttempt({ op: "remove device", subject: name }, () => {
       return this.#change(deleteLinkRequest(index), "ENODEV");
     });
   }
 
   addAddress(device: string, address: InterfaceAddress): Promise<boolean> {
-    return attempt(addressDoing("add address", device, address), () => {
+    return doAttempt(addressDoing("add address", device, address), () => {
       return this.#change(addAddressRequest({ device: this.#index(device), address }), "EEXIST");
     });
   }
 
   deleteAddress(device: string, address: InterfaceAddress): Promise<boolean> {
-    return attempt(addressDoing("remove address", device, address), () => {
+    return doAttempt(addressDoing("remove address", device, address), () => {
       const link = this.#link(device);
       const request = link && deleteAddressRequest({ device: link.index, address });
       return request !== undefined && this.#change(request, "EADDRNOTAVAIL", "ENODEV");
@@ -105,7 +100,7 @@ class NetlinkLinkOperations implements LinkOperations {
   }
 
   routes(): Promise<Route[]> {
-    return attempt({ op: "list", subject: "routes" }, () => {
+    return doAttempt({ op: "list", subject: "routes" }, () => {
       const names = new Map(
         this.#socket.dump(getLinkRequest(), decodeLink).map(({ index, name }) => [index, name]),
       );
@@ -114,13 +109,13 @@ class NetlinkLinkOperations implements LinkOperations {
   }
 
   replaceRoute(route: Route): Promise<void> {
-    return attempt({ op: "add route", subject: printRoute(route) }, () => {
+    return doAttempt({ op: "add route", subject: printRoute(route) }, () => {
       this.#socket.change(replaceRouteRequest(this.#numbered(route)));
     });
   }
 
   deleteRoute(route: Route): Promise<boolean> {
-    return attempt({ op: "remove route", subject: printRoute(route) }, () => {
+    return doAttempt({ op: "remove route", subject: printRoute(route) }, () => {
       // A device that is gone has taken its routes along.
       if (route.device !== undefined && !this.#link(route.device)) return false;
       return this.#change(deleteRouteRequest(this.#numbered(route)), "ESRCH");
@@ -202,26 +197,10 @@ function addressDoing(op: string, device: string, address: InterfaceAddress): Do
   return { op, subject: `${printInterfaceAddress(address)} on ${device}` };
 }
 
-/** Does it at once; the promise is the contract's, since other implementations do wait. */
-function attempt<T>(doing: Doing, body: () => T): Promise<T> {
-  try {
-    return Promise.resolve(body());
-  } catch (error) {
-    return Promise.reject(explain(error, doing));
-  }
-}
-
-/** The error with what was being done, why it was refused, and what to do about it. */
-function explain(error: unknown, { op, subject }: Doing): unknown | LvscareError {
-  if (error instanceof WireError) {
-    const { message, offset, attribute } = error;
-    return new WireError(
-      `${op} ${subject}: ${message}`,
-      { ...(offset !== undefined && { offset }), ...(attribute !== undefined && { attribute }) },
-      { op, subject, cause: error },
-    );
-  }
-  if (!(error instanceof KernelError)) return error;
-  const { command, errno, extendedAck } = error;
-  return linkError({ command, op, subject }, errno, { ...extendedAck, cause: error });
+function doAttempt<T>(doing: Doing, body: () => T): Promise<T> {
+  const explain = (error: KernelError) => {
+    const { command, errno, extendedAck } = error;
+    return linkError({ ...doing, command }, errno, { ...extendedAck, cause: error });
+  };
+  return attempt(doing, explain, body);
 }

@@ -1,9 +1,9 @@
 /** Masquerading with nftables over nfnetlink: a table of our own in each family, changed in transactions. */
 
-import { KernelError, WireError } from "../../errors.ts";
+import { KernelError } from "../../errors.ts";
 import type { Family } from "../../model/address.ts";
 import type { NetlinkSocket } from "../../sys/netlink_socket.ts";
-import type { Message, Request } from "../../wire/message.ts";
+import type { Request } from "../../wire/message.ts";
 import { batchBegin, batchEnd } from "../../wire/nfnetlink.ts";
 import {
   decodeChain,
@@ -29,6 +29,7 @@ import { checkEntries, checkMarkBit, within, without } from "../masquerade_rules
 import { nftError, noNftables } from "../nft_errors.ts";
 import type { Attempt } from "../refusal.ts";
 import type { SetEntry } from "../sets.ts";
+import { askOne, attempt, unless } from "./attempt.ts";
 import { masqueradeSet, masqueradeTable } from "./nft_masquerade_table.ts";
 import { type FoundTable, isSameSet, planRepairs, type Repair } from "./nft_repairs.ts";
 
@@ -51,25 +52,25 @@ export class NftablesMasquerade implements Masquerade {
   }
 
   missing(options: MasqueradeOptions): Promise<string[]> {
-    const attempt = {
+    const doing = {
       command: "NFT_MSG_GETTABLE",
       op: "read rules",
       subject: subjectOf(options.family),
     };
-    return this.#try(attempt, () => {
-      checkMarkBit(attempt, options);
+    return this.#try(doing, () => {
+      checkMarkBit(doing, options);
       return this.#repairs(options).map(({ piece }) => piece);
     });
   }
 
   ensure(options: MasqueradeOptions): Promise<string[]> {
-    const attempt = {
+    const doing = {
       command: "NFT_MSG_NEWRULE",
       op: "make rules",
       subject: subjectOf(options.family),
     };
-    return this.#try(attempt, () => {
-      checkMarkBit(attempt, options);
+    return this.#try(doing, () => {
+      checkMarkBit(doing, options);
       return this.#again(() => {
         const repairs = this.#repairs(options);
         if (repairs.length > 0) this.#transact(repairs.flatMap(({ requests }) => requests));
@@ -79,35 +80,35 @@ export class NftablesMasquerade implements Masquerade {
   }
 
   exists(family: Family): Promise<boolean> {
-    const attempt = { command: "NFT_MSG_GETTABLE", op: "find rules", subject: subjectOf(family) };
-    return this.#try(attempt, () => {
-      return this.#unless("ENOENT", false, () => {
-        this.#ask(getTableRequest(masqueradeTable(family)));
+    const doing = { command: "NFT_MSG_GETTABLE", op: "find rules", subject: subjectOf(family) };
+    return this.#try(doing, () => {
+      return unless("ENOENT", false, () => {
+        askOne(this.#socket, getTableRequest(masqueradeTable(family)));
         return true;
       });
     });
   }
 
   entries(family: Family): Promise<SetEntry[]> {
-    const attempt = {
+    const doing = {
       command: "NFT_MSG_GETSETELEM",
       op: "read entries",
       subject: subjectOf(family),
     };
-    return this.#try(attempt, () => this.#entries(family) ?? []);
+    return this.#try(doing, () => this.#entries(family) ?? []);
   }
 
   changeEntries(family: Family, { add = [], remove = [] }: Change): Promise<void> {
-    const attempt = {
+    const doing = {
       command: "NFT_MSG_NEWSETELEM",
       op: "change entries",
       subject: subjectOf(family),
     };
-    return this.#try(attempt, () => {
-      checkEntries(attempt, family, [...add, ...remove]);
+    return this.#try(doing, () => {
+      checkEntries(doing, family, [...add, ...remove]);
       this.#again(() => {
         const there = this.#entries(family);
-        if (!there) throw nftError(attempt, "ENOENT");
+        if (!there) throw nftError(doing, "ENOENT");
         const table = masqueradeTable(family);
         const { name } = masqueradeSet(family);
         this.#transact([
@@ -119,9 +120,9 @@ export class NftablesMasquerade implements Masquerade {
   }
 
   remove(family: Family): Promise<boolean> {
-    const attempt = { command: "NFT_MSG_DELTABLE", op: "remove rules", subject: subjectOf(family) };
-    return this.#try(attempt, () => {
-      return this.#unless("ENOENT", false, () => {
+    const doing = { command: "NFT_MSG_DELTABLE", op: "remove rules", subject: subjectOf(family) };
+    return this.#try(doing, () => {
+      return unless("ENOENT", false, () => {
         this.#transact([deleteTableRequest(masqueradeTable(family))]);
         return true;
       });
@@ -139,8 +140,8 @@ export class NftablesMasquerade implements Masquerade {
   /** Our table as it is now, or undefined where there is none. */
   #look(family: Family): FoundTable | undefined {
     const table = masqueradeTable(family);
-    return this.#unless("ENOENT", undefined, () => {
-      const { flags } = decodeTable(this.#ask(getTableRequest(table)));
+    return unless("ENOENT", undefined, () => {
+      const { flags } = decodeTable(askOne(this.#socket, getTableRequest(table)));
       const chains = this.#socket.dump(
         listChainsRequest(table),
         (each) => decodeChain(each, table),
@@ -157,7 +158,7 @@ export class NftablesMasquerade implements Masquerade {
 
   #set(family: Family) {
     const request = getSetRequest(masqueradeTable(family), masqueradeSet(family).name);
-    return this.#unless("ENOENT", undefined, () => decodeSet(this.#ask(request)));
+    return unless("ENOENT", undefined, () => decodeSet(askOne(this.#socket, request)));
   }
 
   /** What is in our set; undefined where there is none, or one that is not ours in truth. */
@@ -167,15 +168,9 @@ export class NftablesMasquerade implements Masquerade {
     const set = this.#set(family);
     if (!set || !isSameSet(set, wanted)) return undefined;
     const request = listElementsRequest(table, wanted.name);
-    return this.#unless("ENOENT", undefined, () => {
+    return unless("ENOENT", undefined, () => {
       return this.#socket.dump(request, (each) => decodeElements(each, table)).flat();
     });
-  }
-
-  #ask(request: Request): Message {
-    const [message] = this.#socket.ask(request);
-    if (!message) throw new WireError(`${request.command}: the answer is empty`);
-    return message;
   }
 
   /** All of the requests, or none. */
@@ -203,26 +198,16 @@ export class NftablesMasquerade implements Masquerade {
     }
   }
 
-  #unless<T>(errno: string, other: T, body: () => T): T {
-    try {
+  #try<T>(doing: Attempt, body: () => T): Promise<T> {
+    const explain = (cause: KernelError) =>
+      nftError({ ...doing, command: cause.command }, cause.errno, { ...cause.extendedAck, cause });
+    return attempt(doing, explain, () => {
+      this.#checkSupport(doing);
       return body();
-    } catch (error) {
-      if (error instanceof KernelError && error.is(errno)) return other;
-      throw error;
-    }
+    });
   }
 
-  /** Does it at once; the promise is the contract's, since other implementations do wait. */
-  #try<T>(attempt: Attempt, body: () => T): Promise<T> {
-    try {
-      this.#checkSupport(attempt);
-      return Promise.resolve(body());
-    } catch (error) {
-      return Promise.reject(explain(error, attempt));
-    }
-  }
-
-  #checkSupport(attempt: Attempt): void {
+  #checkSupport(doing: Attempt): void {
     if (this.#answers) return;
     try {
       this.#socket.ask(getGenerationRequest());
@@ -230,7 +215,7 @@ export class NftablesMasquerade implements Masquerade {
     } catch (error) {
       // Of a subsystem that is not there, nfnetlink says that the message is invalid.
       if (!(error instanceof KernelError && error.is("EINVAL"))) throw error;
-      throw noNftables(attempt, error);
+      throw noNftables(doing, error);
     }
   }
 }
@@ -245,20 +230,4 @@ function chunks(entries: readonly SetEntry[]): SetEntry[][] {
     { length: count },
     (_, i) => entries.slice(i * ELEMENTS_PER_MESSAGE, (i + 1) * ELEMENTS_PER_MESSAGE),
   );
-}
-
-/** The error with what was being done, why it was refused, and what to do about it. */
-function explain(error: unknown, attempt: Attempt): unknown {
-  const { op, subject } = attempt;
-  if (error instanceof WireError) {
-    const { message, offset, attribute } = error;
-    return new WireError(
-      `${op} ${subject}: ${message}`,
-      { ...(offset !== undefined && { offset }), ...(attribute !== undefined && { attribute }) },
-      { op, subject, cause: error },
-    );
-  }
-  if (!(error instanceof KernelError) || error.op !== undefined) return error;
-  const { command, errno, extendedAck } = error;
-  return nftError({ ...attempt, command }, errno, { ...extendedAck, cause: error });
 }

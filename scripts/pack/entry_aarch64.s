@@ -9,6 +9,18 @@ _start:
     mov     x8, sp
     adr     x9, table
 
+// rt_sigprocmask(SIG_BLOCK, {SIGUSR1}, 0, 8)
+    mov     x7, x0
+    mov     x6, x8
+    mov     x0, #0
+    adr     x1, sigusr1
+    mov     x2, #0
+    mov     x3, #8
+    mov     x8, #135
+    svc     #0
+    mov     x0, x7
+    mov     x8, x6
+
 // x10 goes past the environment, then past the auxiliary vector: the length of the old vector.
     ldr     x11, [x8]
     add     x10, x8, x11, lsl #3
@@ -83,5 +95,8 @@ _start:
     add     x11, x11, x9
     br      x11
 
+    .balign 8
+sigusr1:
+    .quad   1 << 9
     .balign 16
 table:

@@ -1,6 +1,6 @@
 # The first code of a packed lvscare on x86-64. It stands in front of the runtime's own entry point, puts
 # words of ours before the user's on the argument vector, and goes on into the runtime as if the kernel
-# had started it so. Nothing is unpacked, copied or opened, and no system call is made.
+# had started it so. Nothing is unpacked, copied or opened.
 #
 # At entry rsp points at what the kernel laid out: argc, argv, 0, envp, 0, auxv, 0 0. rdx belongs to the
 # dynamic loader and must reach the runtime untouched. Behind this code stands the table that
@@ -18,6 +18,9 @@
 # DENO_* and NODE_OPTIONS are dropped from the environment: what the program may do, and which files it
 # reads before its own first line, must not depend on the environment it is started in.
 
+# SIGUSR1 is blocked, for all threads that are to come: the runtime would open a debugger at it, for anybody on
+# the host, beside whatever the program does. The program asks for the signal itself.
+
     .intel_syntax noprefix
     .text
     .globl  _start
@@ -25,6 +28,16 @@ _start:
     mov     r8, rsp
     lea     r9, [rip + table]
     cld
+
+# rt_sigprocmask(SIG_BLOCK, {SIGUSR1}, 0, 8)
+    mov     r12, rdx
+    mov     eax, 14
+    xor     edi, edi
+    lea     rsi, [rip + sigusr1]
+    xor     edx, edx
+    mov     r10d, 8
+    syscall
+    mov     rdx, r12
 
 # How long is the old vector? rsi goes past the environment, then past the auxiliary vector.
     mov     rcx, [r8]
@@ -107,5 +120,8 @@ _start:
     add     rax, r9
     jmp     rax
 
+    .balign 8
+sigusr1:
+    .quad   1 << 9
     .balign 16
 table:

@@ -17,15 +17,16 @@ export class Journal {
   }
 
   info(text: string): void {
-    this.#log.info("{text}", { text });
+    this.#log.info`${text}`;
   }
 
   warn(text: string, error?: unknown): void {
-    this.#log.warn("{text}", { text: error === undefined ? text : `${text}: ${words(error)}` });
+    const line = error === undefined ? text : `${text}: ${words(error)}`;
+    this.#log.warn`${line}`;
   }
 
   error(text: string): void {
-    this.#log.error("{text}", { text });
+    this.#log.error`${text}`;
   }
 
   /** What a pass has done and could not do. */
@@ -33,24 +34,24 @@ export class Journal {
     const troubles = new Map<string, string>();
     for (const { part, error } of look.blind) troubles.set(`read ${part}`, words(error));
     for (const { step, error } of outcomes) {
-      if (error === undefined) this.#log.info("{text}", { text: logText(step), step: step.kind });
+      if (error === undefined) this.#log.info`${logText(step)}`;
       else troubles.set(stepText(step), words(error));
     }
     for (const [what, why] of troubles) {
       const isNew = this.#troubles.get(what) !== why;
       const text = `${what}: ${why}`;
-      if (isNew) this.#log.error("{text}", { text });
-      else this.#log.debug("{text}", { text });
+      if (isNew) this.#log.error`${text}`;
+      else this.#log.debug`${text}`;
     }
     for (const what of this.#troubles.keys()) {
-      if (!troubles.has(what)) this.#log.info("{text}", { text: `no trouble any more: ${what}` });
+      if (!troubles.has(what)) this.#log.info`no trouble any more: ${what}`;
     }
     this.#troubles = troubles;
   }
 
   /** A pass that did not come to its end: a defect, or a host that refuses everything. */
   failedPass(error: unknown): void {
-    this.#log.error("{text}", { text: `a pass failed: ${words(error)}` });
+    this.#log.error`a pass failed: ${words(error)}`;
   }
 
   probe(what: string, result: ProbeResult, before: ServerHealth, after: ServerHealth): void {
@@ -58,12 +59,12 @@ export class Journal {
       const text = `probe error: ${what}: ${result.reason}`;
       // A server that stays down says so every few seconds, and once is enough.
       const isNews = before.failures === 0 || before.lastReason !== result.reason;
-      if (isNews) this.#log.warn("{text}", { text });
-      else this.#log.debug("{text}", { text });
+      if (isNews) this.#log.warn`${text}`;
+      else this.#log.debug`${text}`;
     } else if (before.state !== "up" && after.state === "up") {
       const seconds = Math.round((after.sinceMs - (before.failedMs ?? after.sinceMs)) / 1000);
-      this.#log.info("{text}", { text: `probe ok again: ${what}, after ${seconds}s` });
-    } else this.#log.debug("{text}", { text: `probe ok: ${what}` });
+      this.#log.info`probe ok again: ${what}, after ${seconds}s`;
+    } else this.#log.debug`probe ok: ${what}`;
   }
 }
 

@@ -8,6 +8,7 @@ import type { CareConfig } from "../config/care.ts";
 import { LvscareError } from "../errors.ts";
 import { httpProbe } from "../health/probes/http.ts";
 import { configureLogs } from "../log.ts";
+import { isSignalBlocked, takeSignal } from "../sys/blocked_signal.ts";
 import { readKernelFile } from "../sys/kernel_file.ts";
 import type { CareHost } from "./care.ts";
 
@@ -25,6 +26,17 @@ export function careHost(openGround: (config: CareConfig) => Promise<CareGround>
   };
 }
 
+const SIGUSR1 = 10;
+const POLL_MS = 250;
+
+/** The packed program blocks it, for at that signal the runtime opens a debugger. */
+function pollSignal(number: number, body: () => void): Disposable {
+  const timer = setInterval(() => {
+    if (takeSignal(number)) body();
+  }, POLL_MS);
+  return { [Symbol.dispose]: () => clearInterval(timer) };
+}
+
 const PROCESS: Omit<CareWorld, "openGround"> = {
   clock: systemClock,
   pid: Deno.pid,
@@ -35,6 +47,7 @@ const PROCESS: Omit<CareWorld, "openGround"> = {
   openNotifier: (warn) => openNotifier(notifyEnvironment(), { warn }),
   out: writeLine,
   onSignal(signal, body) {
+    if (signal === "SIGUSR1" && isSignalBlocked(SIGUSR1)) return pollSignal(SIGUSR1, body);
     Deno.addSignalListener(signal, body);
     return { [Symbol.dispose]: () => Deno.removeSignalListener(signal, body) };
   },

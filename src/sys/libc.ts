@@ -26,6 +26,8 @@ const SYMBOLS = {
     parameters: ["i32", "buffer", "usize", "i32", "buffer", "u32"],
     result: "isize",
   },
+  pthread_sigmask: { parameters: ["i32", "buffer", "buffer"], result: "i32" },
+  sigtimedwait: { parameters: ["buffer", "buffer", "buffer"], result: "i32" },
   clock_gettime: { parameters: ["i32", "buffer"], result: "i32" },
 } as const;
 

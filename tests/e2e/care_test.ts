@@ -257,6 +257,11 @@ Deno.test("run once sets up and ends; signals tell and stop", async () => {
     care.signal("SIGUSR1");
     return care.output.includes("state {");
   }, "it tells its state");
+  // The runtime would open a debugger at this signal, half a second after its start.
+  await pause(1500);
+  care.signal("SIGUSR1");
+  await pause(1500);
+  assert.equal(care.errors, "");
   const line = care.output.split("\n").find((each) => each.includes("state {"))!;
   const state = JSON.parse(JSON.parse(line).message.slice("state ".length));
   assert.equal(state.virtualServer, lab.virtual);

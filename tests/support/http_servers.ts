@@ -1,5 +1,6 @@
 /** Servers on loopback that answer health checks well, badly or not at all, byte by byte as a test says. */
 
+import { type AddressInfo, createServer } from "node:net";
 import type { Address } from "../../src/model/address.ts";
 import type { Endpoint } from "../../src/model/endpoint.ts";
 
@@ -96,6 +97,20 @@ export async function untilClosed(connection: Deno.Conn): Promise<void> {
 export async function write(connection: Deno.Conn, data: string | Uint8Array): Promise<void> {
   const bytes = typeof data === "string" ? new TextEncoder().encode(data) : data;
   for (let at = 0; at < bytes.length;) at += await connection.write(bytes.subarray(at));
+}
+
+/** Answers whatever it hears with a reset, which Deno's own sockets cannot. */
+export async function serveReset(): Promise<Disposable & { readonly endpoint: Endpoint }> {
+  const server = createServer((socket) => {
+    socket.on("data", () => socket.resetAndDestroy());
+    socket.on("error", () => {});
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as AddressInfo;
+  return {
+    endpoint: { address: "127.0.0.1" as Address, port },
+    [Symbol.dispose]: () => void server.close(),
+  };
 }
 
 export interface FullServer extends Disposable {

@@ -80,7 +80,7 @@ function socketWire(socket: TlsSocket, signal: AbortSignal): SocketWire {
   const close = () => {
     signal.removeEventListener("abort", close);
     socket.destroy();
-    over.reject(new ProbeFailure("connection closed"));
+    over.reject(new ProbeFailure("connection closed before an answer"));
   };
   signal.addEventListener("abort", close);
   socket.on("data", (chunk: Uint8Array) => {

@@ -173,7 +173,12 @@ async function packProgram(
       ...PERMISSION_FLAGS,
       `data:text/javascript;base64,${source.toBase64()}`,
     ],
-    env: [`DENO_DIR=${NO_CACHE}`, "DENO_NO_UPDATE_CHECK=1"],
+    env: [
+      `DENO_DIR=${NO_CACHE}`,
+      "DENO_NO_UPDATE_CHECK=1",
+      // A host's own authorities are trusted too, where certificates are looked at.
+      "DENO_TLS_CA_STORE=mozilla,system",
+    ],
   });
   await Deno.writeFile(output, packed, { mode: 0o755 });
 }

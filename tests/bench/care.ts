@@ -10,6 +10,7 @@ import { median, printTable } from "./report.ts";
 
 const ROOT = new URL("../..", import.meta.url).pathname;
 const ROUNDS = Number(Deno.args[0] ?? 15);
+const CERTIFICATES = `${ROOT}tests/support/certificates/`;
 const SERVERS = 3;
 /** How long it idles before its memory is looked at, with so many probes a second of each server. */
 const IDLE_MS = ROUNDS > 1 ? 10_000 : 1000;
@@ -20,32 +21,43 @@ await withFolder(async (folder) => {
   const program = `${ROOT}tests/support/fake_program.ts`;
   await Deno.writeTextFile(script, await bundle(ROOT, program, folder));
   const deno = ["run", "--no-config", ...PERMISSION_FLAGS, script];
-  const servers = Array.from(
-    { length: SERVERS },
-    () =>
-      Deno.serve({ hostname: "127.0.0.1", port: 0, onListen: () => {} }, () => new Response("ok")),
-  );
-  const care = [
-    ...["care", "--vs", "10.0.0.1:6443", "--mode", "link", "--health-schem", "http"],
-    ...["--rs", servers.map(({ addr }) => `127.0.0.1:${addr.port}`).join(",")],
+  const serve = (tls: { cert?: string; key?: string }) =>
+    Array.from({ length: SERVERS }, () => {
+      const options = { hostname: "127.0.0.1", port: 0, onListen: () => {}, ...tls };
+      return Deno.serve(options as Deno.ServeTcpOptions, () => new Response("ok"));
+    });
+  const servers = {
+    http: serve({}),
+    https: serve({
+      cert: await Deno.readTextFile(`${CERTIFICATES}self_signed.pem`),
+      key: await Deno.readTextFile(`${CERTIFICATES}server.key`),
+    }),
+  };
+  const care = (scheme: keyof typeof servers) => [
+    ...["care", "--vs", "10.0.0.1:6443", "--mode", "link", "--health-schem", scheme],
+    ...["--rs", servers[scheme].map(({ addr }) => `127.0.0.1:${addr.port}`).join(",")],
     ...["--interval", INTERVAL, "--state-dir", `${folder}/state`],
   ];
   const times: Record<string, number[]> = { "version": [], "care --run-once": [] };
-  const memory: number[] = [];
+  const memory: Record<keyof typeof servers, number[]> = { http: [], https: [] };
   const stops: number[] = [];
   for (let round = 0; round < ROUNDS; round++) {
     times["version"]!.push(await elapsed([...deno, "version"]));
-    times["care --run-once"]!.push(await elapsed([...deno, ...care, "--run-once"]));
+    times["care --run-once"]!.push(await elapsed([...deno, ...care("http"), "--run-once"]));
   }
   for (let round = 0; round < Math.min(3, ROUNDS); round++) {
-    const { memoryMb, stopMs } = await idle([...deno, ...care]);
-    memory.push(memoryMb);
-    stops.push(stopMs);
+    for (const scheme of ["http", "https"] as const) {
+      const { memoryMb, stopMs } = await idle([...deno, ...care(scheme)]);
+      memory[scheme].push(memoryMb);
+      stops.push(stopMs);
+    }
   }
-  await Promise.all(servers.map((server) => server.shutdown()));
+  await Promise.all(Object.values(servers).flat().map((server) => server.shutdown()));
   printTable(["", "median", "least", "most"], [
     ...Object.entries(times).map(([name, each]) => row(`${name}, exec to exit, ms`, each)),
-    row(`memory with ${SERVERS} servers, MB`, memory),
+    ...Object.entries(memory).map(([scheme, each]) =>
+      row(`memory with ${SERVERS} servers over ${scheme}, MB`, each)
+    ),
     row("from SIGTERM to the end, ms", stops),
   ]);
 });

@@ -20,6 +20,8 @@ const WATCH_MS = 250;
 const CALM_WATCH_MS = 1000;
 /** A server that is to leave is looked at this often, however long the interval is. */
 const DRAIN_MS = 1000;
+/** Who stops a service waits a second, and has more to do than to wait. */
+const STOP_MS = 800;
 /** One change may call for the next; three in a row are settled by the one before the last. */
 const ROUNDS = 4;
 
@@ -45,6 +47,7 @@ export class CareLoop {
   #isWanted = false;
   #running: Promise<void> | undefined;
   #isStopped = false;
+  #stopping: Promise<void> | undefined;
   #passedAtMs = 0;
 
   constructor(options: LoopOptions) {
@@ -103,11 +106,19 @@ export class CareLoop {
     this.#running ??= this.#run();
   }
 
-  /** Ends probes and passes; what is in the kernel stays. */
-  async stop(): Promise<void> {
+  /** Ends probes and passes; what is in the kernel stays. A program that hangs is not waited for. */
+  stop(): Promise<void> {
+    return this.#stopping ??= this.#stop();
+  }
+
+  async #stop(): Promise<void> {
     this.#isStopped = true;
     for (const timer of this.#timers) timer.cancel();
-    await Promise.all([this.#probing?.stop(), this.#running]);
+    const ended = Promise.all([this.#probing?.stop(), this.#running]);
+    const late = Promise.withResolvers<void>();
+    const timer = this.#options.clock.after(STOP_MS, late.resolve);
+    await Promise.race([ended, late.promise]);
+    timer.cancel();
     this.leave("stopped");
   }
 

@@ -275,3 +275,13 @@ test("stop() ends at once in the middle of probes", {}, async (lab) => {
   await settled();
   assert.equal(lab.clock.pending, 0);
 });
+
+test("stop() does not wait for a change that hangs", {}, async (lab) => {
+  await lab.start();
+  lab.dataplane.apply = () => new Promise(() => {});
+  lab.dataplane.devices.delete("lvscare");
+  await lab.clock.advance(3000);
+  const stopping = lab.loop.stop();
+  await lab.clock.advance(1000);
+  await stopping;
+});

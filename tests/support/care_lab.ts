@@ -133,6 +133,19 @@ export class CareLab implements AsyncDisposable {
     this.#host.do(body);
   }
 
+  /** On the first server, takes connections to that port and says nothing. */
+  listenSilently(port: number): Disposable & { readonly accepted: Promise<unknown> } {
+    const listener = this.#net.do(() => Deno.listen({ hostname: this.family.servers[0]!, port }));
+    const accepted = listener.accept();
+    return {
+      accepted,
+      [Symbol.dispose]: () => {
+        accepted.then((connection) => connection.close());
+        listener.close();
+      },
+    };
+  }
+
   get virtual(): string {
     return this.family.at(this.family.virtual, PORT);
   }

@@ -1,5 +1,6 @@
 /** What rtnetlink and nftables tell of changes, as far as it may concern what is ours. */
 
+import { LvscareError } from "../../errors.ts";
 import { addressToBytes } from "../../model/address.ts";
 import type { Scope } from "../../plan/observed.ts";
 import type { NetlinkSocket } from "../../sys/netlink_socket.ts";
@@ -24,11 +25,10 @@ export class NetlinkWatch implements Watch {
   readonly #rules: NetlinkSocket | undefined;
 
   /** Takes over the sockets, of NETLINK_ROUTE and of NETLINK_NETFILTER. */
-  constructor(routing: NetlinkSocket, rules: NetlinkSocket | undefined) {
+  constructor(routing: NetlinkSocket, rules: NetlinkSocket) {
     this.#routing = routing;
-    this.#rules = rules;
     for (const group of RTNL_GROUPS) routing.subscribe(group);
-    rules?.subscribe(NFNLGRP_NFTABLES);
+    this.#rules = subscribed(rules);
   }
 
   disturbed(scope: Scope): boolean {
@@ -45,6 +45,18 @@ export class NetlinkWatch implements Watch {
   close(): void {
     this.#routing.close();
     this.#rules?.close();
+  }
+}
+
+/** To hear of rules takes a permission and a kernel that has them; without, they are looked at all the same. */
+function subscribed(rules: NetlinkSocket): NetlinkSocket | undefined {
+  try {
+    rules.subscribe(NFNLGRP_NFTABLES);
+    return rules;
+  } catch (error) {
+    if (!(error instanceof LvscareError)) throw error;
+    rules.close();
+    return undefined;
   }
 }
 

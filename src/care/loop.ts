@@ -46,6 +46,8 @@ export class CareLoop {
   /** Asked for and not begun yet. */
   #isWanted = false;
   #running: Promise<void> | undefined;
+  /** The last pass did all that there was to do. */
+  #isWhole = false;
   #isStopped = false;
   #stopping: Promise<void> | undefined;
   #passedAtMs = 0;
@@ -59,25 +61,11 @@ export class CareLoop {
     }
   }
 
-  /** Makes a pass, and another one until there is nothing to do. Says whether all was done. */
-  async settle(): Promise<boolean> {
-    const { journal, clock } = this.#options;
-    let isWhole = true;
-    for (let round = 0; round < ROUNDS; round++) {
-      try {
-        const result = await runPass(this.#input());
-        this.#record = result.record;
-        journal.pass(result);
-        isWhole = result.look.blind.length === 0 &&
-          result.outcomes.every(({ error }) => error === undefined);
-        if (result.outcomes.length === 0 || !isWhole) break;
-      } catch (error) {
-        journal.failedPass(error);
-        return false;
-      }
-    }
-    this.#passedAtMs = clock.monotonicMs();
-    return isWhole;
+  /** The first pass. Says whether all was done. */
+  async begin(): Promise<boolean> {
+    this.requestPass();
+    await this.#running;
+    return this.#isWhole;
   }
 
   /** Probes and passes until stop(). */
@@ -98,6 +86,10 @@ export class CareLoop {
     const beat = notifier?.watchdogIntervalMs;
     if (notifier && beat !== undefined) this.#every(() => beat, () => this.#beat(notifier));
     this.#tellStatus();
+  }
+
+  get isStopped(): boolean {
+    return this.#isStopped;
   }
 
   /** A full pass as soon as the one that may be under way is over. */
@@ -148,10 +140,31 @@ export class CareLoop {
   async #run(): Promise<void> {
     while (this.#isWanted && !this.#isStopped) {
       this.#isWanted = false;
-      await this.settle();
+      this.#isWhole = await this.#settle();
       this.#tellStatus();
     }
     this.#running = undefined;
+  }
+
+  /** Makes a pass, and another one until there is nothing to do. */
+  async #settle(): Promise<boolean> {
+    const { journal, clock } = this.#options;
+    let isWhole = true;
+    for (let round = 0; round < ROUNDS; round++) {
+      try {
+        const result = await runPass(this.#input());
+        this.#record = result.record;
+        journal.pass(result);
+        isWhole = result.look.blind.length === 0 &&
+          result.outcomes.every(({ error }) => error === undefined);
+        if (result.outcomes.length === 0 || !isWhole) break;
+      } catch (error) {
+        journal.failedPass(error);
+        return false;
+      }
+    }
+    this.#passedAtMs = clock.monotonicMs();
+    return isWhole;
   }
 
   #input(): PassInput {

@@ -71,27 +71,33 @@ async function runLoop(
 ): Promise<number> {
   const { clock } = world;
   journal.info(`care for ${printEndpoint(config.virtualServer)}: ${ground.choice}`);
-  await ground.ready(config.scheduler, (...said) => journal.warn(...said));
   using notifier = config.runOnce ? undefined : world.openNotifier((text) => journal.warn(text));
   const probe = world.probe(config.check, { clock });
   const options = { ...ground, config, instance, journal, probe, clock, notifier };
   const loop = new CareLoop(options);
-  const isWhole = await loop.settle();
-  await takePlaces(ground, instance, journal);
+  const begin = async () => {
+    await ground.ready(config.scheduler, (...said) => journal.warn(...said));
+    const isWhole = await loop.begin();
+    if (!loop.isStopped) await takePlaces(ground, instance, journal);
+    return isWhole;
+  };
   if (config.runOnce) {
+    const isWhole = await begin();
     loop.leave("once");
     return isWhole ? 0 : 1;
   }
-  loop.start();
-  notifier?.ready();
-  const signal = await untilSignal(world, {
+  const signal = untilSignal(world, {
     SIGHUP: () => {
       journal.info("SIGHUP: a full pass");
       loop.requestPass();
     },
     SIGUSR1: () => journal.info(`state ${JSON.stringify(loop.describe())}`),
   });
-  journal.info(`${signal}: stopping, and leaving everything in place`);
+  if (typeof await Promise.race([begin(), signal]) === "boolean") {
+    loop.start();
+    notifier?.ready();
+  }
+  journal.info(`${await signal}: stopping, and leaving everything in place`);
   notifier?.stopping();
   await loop.stop();
   return 0;

@@ -278,7 +278,8 @@ function withoutCounters(text: string): string {
 export class CareProcess {
   readonly #child: Deno.ChildProcess;
   readonly #status: Promise<Deno.CommandStatus>;
-  readonly #read: Promise<void>;
+  readonly #stdout: ReadableStreamDefaultReader<Uint8Array>;
+  readonly #read: Promise<unknown>;
   output = "";
   errors = "";
   #isOver = false;
@@ -294,10 +295,11 @@ export class CareProcess {
       stderr: "piped",
     }).spawn();
     this.#status = this.#child.status.finally(() => this.#isOver = true);
+    this.#stdout = this.#child.stdout.getReader();
     this.#read = Promise.all([
-      follow(this.#child.stdout, (text) => this.output += text),
-      follow(this.#child.stderr, (text) => this.errors += text),
-    ]).then(() => {});
+      follow(this.#stdout, (text) => this.output += text),
+      follow(this.#child.stderr.getReader(), (text) => this.errors += text),
+    ]);
   }
 
   get pid(): number {
@@ -313,6 +315,11 @@ export class CareProcess {
     const status = await this.#status;
     await this.#read;
     return status;
+  }
+
+  /** Reads its output no more: from here on writing to it fails. */
+  closeLog(): Promise<void> {
+    return this.#stdout.cancel();
   }
 
   async kill(): Promise<void> {
@@ -356,9 +363,14 @@ export class CareProcess {
   }
 }
 
-async function follow(stream: ReadableStream<Uint8Array>, take: (text: string) => void) {
+async function follow(
+  reader: ReadableStreamDefaultReader<Uint8Array>,
+  take: (text: string) => void,
+): Promise<void> {
   const decoder = new TextDecoder();
-  for await (const chunk of stream) take(decoder.decode(chunk, { stream: true }));
+  for (let read = await reader.read(); !read.done; read = await reader.read()) {
+    take(decoder.decode(read.value, { stream: true }));
+  }
 }
 
 const DEADLINE_MS = 20_000;

@@ -54,7 +54,7 @@ class Lab implements Probe {
       clock,
       journal: new Journal(),
     });
-    await this.loop.settle();
+    await this.loop.begin();
     this.loop.start();
   }
 

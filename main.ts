@@ -1,9 +1,10 @@
-import { openKernelGround } from "./src/care/ground.ts";
+import { openGround } from "./src/care/ground.ts";
 import { careHost } from "./src/cli/care_host.ts";
 import { processHost } from "./src/cli/host.ts";
 import { runCli } from "./src/cli/program.ts";
 import { processOutput } from "./src/cli/output.ts";
 import { reportError } from "./src/cli/report.ts";
+import { systemClock } from "./src/clock.ts";
 import { ProcModules } from "./src/kernel/proc_modules.ts";
 import { ProcSysctl } from "./src/kernel/proc_sysctl.ts";
 import { openIpvsTable as openTable, parseTransport } from "./src/kernel/select.ts";
@@ -15,12 +16,13 @@ async function openIpvsTable(backend?: Backend): Promise<IpvsTable> {
   return openTable({ backend, transport: transport() }, new ProcModules());
 }
 
-const care = careHost((config) =>
-  openKernelGround(config, {
+const care = careHost((config, warn) =>
+  openGround(config, {
     transport: transport(),
     modules: new ProcModules(),
     sysctl: new ProcSysctl(),
-  })
+    clock: systemClock,
+  }, warn)
 );
 
 function transport() {

@@ -32,7 +32,12 @@ export const RULES: readonly Rule[] = [
 ];
 
 /** Folders of implementations, which nobody but these may name. */
-const IMPLEMENTATIONS = ["src/kernel/netlink/", "src/kernel/command/", "src/kernel/fake/"];
+const IMPLEMENTATIONS = [
+  "src/kernel/netlink/",
+  "src/kernel/command/",
+  "src/kernel/fake/",
+  "src/dataplane/embedded/",
+];
 const MAY_CHOOSE = ["src/kernel/select.ts", "main.ts"];
 
 export interface Violation {

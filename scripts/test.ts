@@ -30,6 +30,8 @@ const NATIVE_PACKAGES = [
   "nftables",
   "util-linux",
 ];
+/** What benchmarks compare with. */
+const BENCH_PACKAGES = ["haproxy", "nginx-light", "wrk"];
 const IN_GUEST_PACKAGES = ["curl", "ipvsadm", "keepalived"];
 
 const STATIC: readonly Stage[] = [
@@ -150,6 +152,7 @@ async function installPackages(stages: readonly Stage[]): Promise<boolean> {
   if ([GUEST, BOOT, BENCH].some((stage) => stages.includes(stage))) {
     wanted.push(...NATIVE_PACKAGES, ...GUEST_PACKAGES, ...IN_GUEST_PACKAGES);
   }
+  if (stages.includes(BENCH)) wanted.push(...BENCH_PACKAGES);
   const missing = [...new Set(wanted)].filter((name) => !isInstalled(name));
   if (missing.length === 0) return true;
   if (Deno.uid() !== 0) {

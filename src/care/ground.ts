@@ -1,30 +1,94 @@
-/** The ground that care stands on where the kernel has IPVS. */
+/** The ground that care stands on: IPVS in the kernel, or this program in its place. */
 
+import type { Clock } from "../clock.ts";
 import type { CareConfig } from "../config/care.ts";
-import { KernelDataplane } from "../dataplane/kernel.ts";
+import { HostDataplane } from "../dataplane/host.ts";
 import { UnsupportedError } from "../errors.ts";
 import type { Modules, Sysctl } from "../kernel/host.ts";
-import { type Kernel, openKernel, readyIpvs, type TransportName } from "../kernel/select.ts";
+import {
+  type Kernel,
+  openEmbedded,
+  openKernel,
+  readyIpvs,
+  type TransportName,
+} from "../kernel/select.ts";
 import { addressFamily } from "../model/address.ts";
 import type { CareGround } from "./run.ts";
 
-export interface KernelHost {
+export interface CareHostParts {
   readonly transport: TransportName;
   readonly modules: Modules;
   readonly sysctl: Sysctl;
+  readonly clock: Clock;
 }
 
-export async function openKernelGround(
-  { backend, masquerade, mode, virtualServer }: CareConfig,
-  { transport, modules, sysctl }: KernelHost,
+export type Warn = (text: string, error?: unknown) => void;
+
+export async function openGround(
+  config: CareConfig,
+  parts: CareHostParts,
+  warn: Warn,
 ): Promise<CareGround> {
+  switch (config.dataplane) {
+    case "kernel":
+      return kernelGround(await openKernelOf(config, parts), parts);
+    case "embedded":
+      return embeddedGround(config, parts, warn);
+    case "auto":
+      return await chooseGround(config, parts, warn);
+  }
+}
+
+/** A proxy only where it can be of use: what was made in the kernel is cleaned there, and a single run stays there. */
+async function chooseGround(
+  config: CareConfig,
+  parts: CareHostParts,
+  warn: Warn,
+): Promise<CareGround> {
+  const kernel = await openKernelOf(config, parts);
+  if (config.clean || config.runOnce) return kernelGround(kernel, parts);
+  try {
+    if (config.dryRun) await kernel.table.info();
+    else await readyIpvs(kernel.table, parts.modules);
+    return kernelGround(kernel, parts);
+  } catch (error) {
+    kernel.close();
+    if (!(error instanceof UnsupportedError)) throw error;
+    warn("this kernel has no IPVS, so this program balances by itself, as a proxy", error);
+    return embeddedGround(config, parts, warn);
+  }
+}
+
+function openKernelOf(config: CareConfig, { transport }: CareHostParts): Promise<Kernel> {
+  const { backend, masquerade, mode, virtualServer } = config;
   const rulesFor = mode.kind === "link" ? addressFamily(virtualServer.address) : undefined;
-  const kernel = await openKernel({ backend, masquerade, transport, rulesFor });
+  return openKernel({ backend, masquerade, transport, rulesFor });
+}
+
+function kernelGround(kernel: Kernel, { modules, sysctl }: CareHostParts): CareGround {
   return {
-    dataplane: new KernelDataplane(kernel, sysctl),
-    rules: kernel.rules,
+    dataplane: new HostDataplane(kernel, sysctl),
+    means: { kind: "kernel", rules: kernel.rules },
     choice: kernel.choice,
+    farewell: "leaving everything in place",
     ready: (scheduler, warn) => makeReady(kernel, modules, scheduler, warn),
+  };
+}
+
+function embeddedGround(config: CareConfig, parts: CareHostParts, warn: Warn): CareGround {
+  const { backend, mode, proxy } = config;
+  const { transport, clock, sysctl } = parts;
+  const kernel = openEmbedded({
+    ...{ backend, transport, hasDevice: mode.kind === "link" },
+    proxy: { ...proxy, proxyProtocol: proxy.protocol, clock, warn },
+  });
+  return {
+    dataplane: new HostDataplane(kernel, sysctl),
+    means: { kind: "embedded" },
+    choice: kernel.choice,
+    farewell: "with it end the connections that it carries",
+    ready: () => Promise.resolve(),
+    openKernel: async () => new HostDataplane(await openKernelOf(config, parts), sysctl),
   };
 }
 
@@ -33,7 +97,7 @@ async function makeReady(
   { table }: Kernel,
   modules: Modules,
   scheduler: string,
-  warn: (text: string, error?: unknown) => void,
+  warn: Warn,
 ): Promise<void> {
   await readyIpvs(table, modules);
   try {

@@ -4,10 +4,10 @@ import type { Clock } from "../clock.ts";
 import type { CareConfig } from "../config/care.ts";
 import type { Dataplane } from "../dataplane/dataplane.ts";
 import type { Probe, ProbeResult } from "../health/probes/probe.ts";
+import type { Means } from "../desired/desire.ts";
 import { initialHealth, reduceHealth, type ServerHealth } from "../health/reducer.ts";
 import { type Probing, startProbes } from "../health/scheduler.ts";
 import { type Endpoint, printEndpoint } from "../model/endpoint.ts";
-import type { MasqueradeKind } from "../model/masquerade.ts";
 import { type CareRecord, EMPTY_RECORD } from "../state/record.ts";
 import type { Instance } from "./instance.ts";
 import type { Journal } from "./journal.ts";
@@ -28,8 +28,7 @@ const ROUNDS = 4;
 export interface LoopOptions {
   readonly config: CareConfig;
   readonly dataplane: Dataplane;
-  /** Whose rules are made. */
-  readonly rules: MasqueradeKind;
+  readonly means: Means;
   readonly instance: Instance;
   readonly probe: Probe;
   readonly clock: Clock;
@@ -122,12 +121,12 @@ export class CareLoop {
 
   /** Everything that this instance knows, as values for JSON. */
   describe(): unknown {
-    const { config, dataplane, rules } = this.#options;
+    const { config, dataplane, means } = this.#options;
     const { weights, drains, owned } = this.#record;
     return {
       virtualServer: printEndpoint(config.virtualServer),
       dataplane: dataplane.name,
-      rules,
+      ...(means.kind === "kernel" && { rules: means.rules }),
       servers: config.servers.map((server) => {
         const name = printEndpoint(server);
         return { server: name, ...this.#health.get(name), weight: weights.get(name) };
@@ -168,11 +167,11 @@ export class CareLoop {
   }
 
   #input(): PassInput {
-    const { config, dataplane, rules, instance, clock } = this.#options;
+    const { config, dataplane, means, instance, clock } = this.#options;
     return {
       config,
       dataplane,
-      rules,
+      means,
       health: this.#health,
       record: this.#record,
       others: instance.othersThan(instance.name),

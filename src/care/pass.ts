@@ -2,7 +2,7 @@
 
 import type { CareConfig } from "../config/care.ts";
 import type { Dataplane, Look } from "../dataplane/dataplane.ts";
-import { desire, hostAddress, serviceKey } from "../desired/desire.ts";
+import { desire, hostAddress, type Means, serviceKey } from "../desired/desire.ts";
 import { joinOwned, type Owned, ownedOf, withoutOthers } from "../desired/owned.ts";
 import type { HealthStates } from "../desired/servers.ts";
 import type { DesiredState } from "../desired/state.ts";
@@ -10,7 +10,6 @@ import { expectWeights, learnWeights, settleWeights } from "../desired/weights.t
 import type { Endpoint } from "../model/endpoint.ts";
 import { printServiceKey, type ServerEntry } from "../model/ipvs.ts";
 import { printInterfaceAddress } from "../model/link.ts";
-import type { MasqueradeKind } from "../model/masquerade.ts";
 import { type Observed, type Scope, scopeOf } from "../plan/observed.ts";
 import { plan } from "../plan/plan.ts";
 import type { Step } from "../plan/step.ts";
@@ -20,7 +19,7 @@ import { applySteps, type StepOutcome } from "./apply.ts";
 export interface PassInput {
   readonly config: CareConfig;
   readonly dataplane: Dataplane;
-  readonly rules: MasqueradeKind;
+  readonly means: Means;
   readonly health: HealthStates;
   readonly record: CareRecord;
   /** What other instances own, of which nothing is taken away. */
@@ -49,17 +48,17 @@ export interface Prospect {
 }
 
 /** All that a pass of this instance has to look at. */
-export function careScope({ config, rules, health, record, nowMs }: PassInput): Scope {
-  const outline = desire(config, { ...record, health, table: [], nowMs, masquerade: rules });
+export function careScope({ config, means, health, record, nowMs }: PassInput): Scope {
+  const outline = desire(config, { ...record, health, table: [], nowMs, means });
   return scopeOf(outline.state, record.owned);
 }
 
 export async function prospect(input: PassInput): Promise<Prospect> {
-  const { config, dataplane, rules, health, record, others, nowMs } = input;
+  const { config, dataplane, means, health, record, others, nowMs } = input;
   const look = await dataplane.observe(careScope(input));
   const table = ownServers(look.observed, config.virtualServer);
   const weights = learnWeights(record.weights, config.servers, table ?? []);
-  const circumstances = { health, nowMs, masquerade: rules, drains: record.drains, weights };
+  const circumstances = { health, nowMs, means, drains: record.drains, weights };
   const { state, drains } = desire(config, { ...circumstances, table: table ?? [] });
   const learned = {
     ...record,
@@ -68,7 +67,10 @@ export async function prospect(input: PassInput): Promise<Prospect> {
     drains: table ? drains : record.drains,
     owned: joinOwned(
       record.owned,
-      ownedOf(state, { madeDevice: willMake(state, look.observed, others) }),
+      ownedOf(state, {
+        madeDevice: willMake(state, look.observed, others),
+        inKernel: means.kind === "kernel",
+      }),
     ),
   };
   const steps = plan({
@@ -110,7 +112,7 @@ const NOTHING_TO_SEE: Scope = {
 
 /** The record after a pass. What could not be seen or taken away is still ours. */
 function settle(
-  { config }: PassInput,
+  { config, means }: PassInput,
   desired: DesiredState,
   record: CareRecord,
   table: readonly ServerEntry[] | undefined,
@@ -119,7 +121,9 @@ function settle(
   const made = record.owned.devices.find(({ name }) => name === desired.device?.name)?.made;
   return {
     ...record,
-    owned: isWhole ? ownedOf(desired, { madeDevice: made ?? false }) : record.owned,
+    owned: isWhole
+      ? ownedOf(desired, { madeDevice: made ?? false, inKernel: means.kind === "kernel" })
+      : record.owned,
     weights: table
       ? settleWeights(record.weights, config.servers, table, wantedServers(desired))
       : record.weights,

@@ -3,11 +3,12 @@
 import type { Clock } from "../clock.ts";
 import type { CareConfig } from "../config/care.ts";
 import type { Dataplane } from "../dataplane/dataplane.ts";
+import type { Means } from "../desired/desire.ts";
 import { joinOwned, NOTHING_OWNED } from "../desired/owned.ts";
+import { LvscareError } from "../errors.ts";
 import { initialHealth } from "../health/reducer.ts";
 import type { Probe } from "../health/probes/probe.ts";
 import { type Endpoint, printEndpoint } from "../model/endpoint.ts";
-import type { MasqueradeKind } from "../model/masquerade.ts";
 import { stepText } from "../plan/text.ts";
 import { EMPTY_RECORD } from "../state/record.ts";
 import { clean, planClean } from "./clean.ts";
@@ -22,9 +23,13 @@ export const EXIT_DIFFERENT = 3;
 /** What is cared for, and by which means. */
 export interface CareGround {
   readonly dataplane: Dataplane;
-  readonly rules: MasqueradeKind;
+  readonly means: Means;
   /** The means in words, for the log. */
   readonly choice: string;
+  /** What becomes of its work when it stops, for the log. */
+  readonly farewell: string;
+  /** The kernel, where it is not the ground: an earlier run may have left things there. */
+  openKernel?(): Promise<Dataplane>;
   /** Makes ready what needs it: modules. Throws where nothing can be done without it. */
   ready(scheduler: string, warn: (text: string, error?: unknown) => void): Promise<void>;
 }
@@ -33,7 +38,10 @@ export interface CareWorld {
   readonly clock: Clock;
   readonly pid: number;
   readonly unit: string | undefined;
-  openGround(config: CareConfig): Promise<CareGround>;
+  openGround(
+    config: CareConfig,
+    warn: (text: string, error?: unknown) => void,
+  ): Promise<CareGround>;
   probe(check: CareConfig["check"], options: { readonly clock: Clock }): Probe;
   openNotifier(warn: (text: string) => void): Notifier | undefined;
   /** Standard output, for a plan. */
@@ -51,10 +59,11 @@ export async function runCare(
 ): Promise<number> {
   const journal = new Journal();
   for (const note of notes) journal.warn(note);
-  const ground = await world.openGround(config);
+  const ground = await world.openGround(config, (...said) => journal.warn(...said));
   try {
     if (config.dryRun) return await runDry(config, world, ground, journal);
     using instance = Instance.open({ config, ...world, warn: (...said) => journal.warn(...said) });
+    await leaveKernel(ground, instance, journal);
     if (config.clean) return await runClean(config, ground, instance, journal);
     return await runLoop(config, world, ground, instance, journal);
   } finally {
@@ -97,7 +106,7 @@ async function runLoop(
     loop.start();
     notifier?.ready();
   }
-  journal.info(`${await signal}: stopping, and leaving everything in place`);
+  journal.info(`${await signal}: stopping, and ${ground.farewell}`);
   notifier?.stopping();
   await loop.stop();
   return 0;
@@ -119,6 +128,40 @@ function untilSignal(
     }
     for (const signal of ["SIGHUP", "SIGUSR1"] as const) world.onSignal(signal, others[signal]);
   });
+}
+
+/**
+ * Takes what an earlier run had in the kernel out of it, where this one balances elsewhere: packets would go on to
+ * where nobody cares for them.
+ */
+async function leaveKernel(
+  { openKernel }: CareGround,
+  instance: Instance,
+  journal: Journal,
+): Promise<void> {
+  const record = instance.read();
+  if (!openKernel || !record) return;
+  const { devices, ...inKernel } = record.owned;
+  if (Object.values(inKernel).every((each) => each.length === 0)) return;
+  const dataplane = await openKernel();
+  try {
+    const owned = { ...NOTHING_OWNED, ...inKernel };
+    const result = await clean({ dataplane, owned, others: instance.othersThan(instance.name) });
+    journal.pass(result);
+    if (!result.isWhole) {
+      throw new LvscareError(
+        `care for ${instance.name}: what it had in the kernel is still there`,
+        {
+          op: "care",
+          subject: instance.name,
+          hint: "run it once as root, with --clean",
+        },
+      );
+    }
+    instance.save({ ...record, owned: { ...NOTHING_OWNED, devices } });
+  } finally {
+    dataplane.close();
+  }
 }
 
 /** Cleans up after instances that ended without doing so; after the first pass, for some of it may be ours now. */
@@ -189,7 +232,7 @@ async function runDry(
 async function planAll(
   config: CareConfig,
   { clock }: CareWorld,
-  { dataplane, rules }: CareGround,
+  { dataplane, means }: CareGround,
   instance: Instance,
 ) {
   const nowMs = clock.wallMs();
@@ -197,7 +240,7 @@ async function planAll(
   const own = await prospect({
     config,
     dataplane,
-    rules,
+    means,
     health: new Map(config.servers.map(healthy)),
     record: instance.read() ?? EMPTY_RECORD,
     others: instance.othersThan(instance.name),

@@ -1,10 +1,9 @@
 /** The process's own surroundings, as `lvscare care` needs them. */
 
 import { openNotifier } from "../care/notify.ts";
-import { type CareGround, type CareWorld, runCare } from "../care/run.ts";
+import { type CareWorld, runCare } from "../care/run.ts";
 import { unitOf } from "../care/instance.ts";
 import { systemClock } from "../clock.ts";
-import type { CareConfig } from "../config/care.ts";
 import { LvscareError } from "../errors.ts";
 import { httpProbe } from "../health/probes/http.ts";
 import { configureLogs } from "../log.ts";
@@ -15,7 +14,7 @@ import type { CareHost } from "./care.ts";
 /** More than any hosts file that is meant: the rest of a larger one is not read. */
 const HOSTS_LIMIT = 1 << 20;
 
-export function careHost(openGround: (config: CareConfig) => Promise<CareGround>): CareHost {
+export function careHost(openGround: CareWorld["openGround"]): CareHost {
   return {
     env: (name) => Deno.env.get(name),
     readHosts,

@@ -38,9 +38,24 @@ export interface HttpCheck {
 export const BACKENDS = ["netlink", "command"] as const;
 export type Backend = typeof BACKENDS[number];
 
+/** Who balances: IPVS in the kernel, this program, or IPVS where the kernel has it. */
+export const DATAPLANES = ["kernel", "embedded", "auto"] as const;
+export type DataplaneChoice = typeof DATAPLANES[number];
+
+/** How the embedded proxy tells servers who the client is. */
+export const PROXY_PROTOCOLS = ["v1", "v2"] as const;
+export type ProxyProtocol = typeof PROXY_PROTOCOLS[number];
+
 /** "auto" is what suits the host. */
 export const MASQUERADE_CHOICES = ["auto", "nftables", "iptables"] as const;
 export type MasqueradeChoice = typeof MASQUERADE_CHOICES[number];
+
+/** What only the embedded proxy has. */
+export interface ProxyConfig {
+  readonly protocol: ProxyProtocol | undefined;
+  readonly connectTimeoutMs: number;
+  readonly idleTimeoutMs: number;
+}
 
 /** All of it valid, and its parts agree: every server is of the virtual server's family. */
 export interface CareConfig {
@@ -60,6 +75,10 @@ export interface CareConfig {
   readonly keepLast: boolean;
   /** How long a server that is no longer listed may keep its connections; 0: removed at once. */
   readonly drainTimeoutMs: number;
+  /** A server that fails its checks keeps the connections that it has. */
+  readonly drain: boolean;
+  readonly dataplane: DataplaneChoice;
+  readonly proxy: ProxyConfig;
   /** Absolute. */
   readonly stateDir: string;
   /** Unset: chosen at start. */

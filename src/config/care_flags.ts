@@ -1,7 +1,7 @@
 /** The flags of `lvscare care` as data. */
 
 import type { LogFormat } from "../log.ts";
-import { BACKENDS, MASQUERADE_CHOICES } from "./care.ts";
+import { BACKENDS, DATAPLANES, MASQUERADE_CHOICES, PROXY_PROTOCOLS } from "./care.ts";
 import { type CareFlag, CHECK_FLAGS } from "./check_flags.ts";
 
 export const MODES = ["route", "link", ""] as const;
@@ -12,6 +12,7 @@ export const LOG_LEVELS = ["TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL"] a
 const BALANCED = "What is balanced:";
 const WAY = "How packets get there:";
 const CHANGES = "How servers go and come:";
+const PROXY = "The embedded proxy (--dataplane embedded):";
 const ONCE = "One run instead of staying:";
 const REST = "Logs and the rest:";
 
@@ -37,6 +38,17 @@ export const CARE_FLAGS = [
     value: "name",
     initial: "rr",
     help: "who gets the next connection: rr, wrr, lc, wlc, sh, mh and others of the kernel",
+  },
+  {
+    group: BALANCED,
+    name: "dataplane",
+    kind: "value",
+    value: "who",
+    choices: DATAPLANES,
+    initial: "kernel",
+    help:
+      "kernel: IPVS; embedded: this program itself, as a proxy that needs neither IPVS nor root; " +
+      "auto: embedded where the kernel has no IPVS",
   },
   {
     group: WAY,
@@ -124,6 +136,37 @@ export const CARE_FLAGS = [
     initial: "0",
     help: "how long a server that is no longer listed may keep its connections, up to 24h; " +
       "with 0 it is removed at once",
+  },
+  {
+    group: CHANGES,
+    name: "drain",
+    kind: "switch",
+    initial: "false",
+    help: "a server that fails keeps the connections it has, for as long as they last",
+  },
+  {
+    group: PROXY,
+    name: "proxy-protocol",
+    kind: "value",
+    value: "version",
+    choices: PROXY_PROTOCOLS,
+    help: "v1 or v2: tell servers by the PROXY protocol who the client is (without it: not at all)",
+  },
+  {
+    group: PROXY,
+    name: "connect-timeout",
+    kind: "value",
+    value: "time",
+    initial: "5s",
+    help: "how long a server may take to accept a connection before the next is tried",
+  },
+  {
+    group: PROXY,
+    name: "idle-timeout",
+    kind: "value",
+    value: "time",
+    initial: "15m",
+    help: "how long a connection may be silent, as the kernel's timeout for TCP",
   },
   {
     group: ONCE,

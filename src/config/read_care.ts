@@ -3,11 +3,19 @@
 import { UsageError } from "../errors.ts";
 import { parseLogLevel } from "../log.ts";
 import { parseEndpoint } from "../model/endpoint.ts";
-import { type Backend, BACKENDS, type CareConfig, MASQUERADE_CHOICES } from "./care.ts";
+import {
+  type Backend,
+  BACKENDS,
+  type CareConfig,
+  DATAPLANES,
+  MASQUERADE_CHOICES,
+  type Mode,
+} from "./care.ts";
 import { readCheck } from "./care_check.ts";
 import { readServers, readVirtualServer } from "./care_endpoints.ts";
 import { type CareFlagName, LOG_FORMATS, LOG_LEVELS } from "./care_flags.ts";
 import { readMode } from "./care_mode.ts";
+import { readProxy } from "./care_proxy.ts";
 import { findOne, findValue, type Given, quote, refuse, type Sources } from "./given.ts";
 import { parseBool } from "./pflag.ts";
 import {
@@ -39,11 +47,11 @@ export function readCareConfig(input: CareInput): CareReading {
   const clean = readSwitch(value("clean"));
   const virtualServer = readVirtualServer(input);
   const servers = readServers(input, virtualServer, clean);
-  const { mode, notes } = readMode({
-    sources: input,
-    virtual: virtualServer.address,
-    hosts: input.hosts,
-  });
+  const dataplane = readChoice(value("dataplane"), DATAPLANES);
+  const { mode, notes } = onDataplane(
+    dataplane,
+    readMode({ sources: input, virtual: virtualServer.address, hosts: input.hosts }),
+  );
   const scheduler = readScheduler(value("scheduler"));
   const config: CareConfig = {
     virtualServer,
@@ -56,6 +64,9 @@ export function readCareConfig(input: CareInput): CareReading {
     fall: readInteger(value("fall"), 1, 1000),
     keepLast: readSwitch(value("keep-last")),
     drainTimeoutMs: readDurationMs(value("drain-timeout"), { min: "0s", max: "24h" }),
+    drain: readSwitch(value("drain")),
+    dataplane,
+    proxy: readProxy(input, dataplane),
     stateDir: readDirectory(value("state-dir")),
     backend: readBackend(findOne(input, "backend")),
     masquerade: readChoice(value("masquerade"), MASQUERADE_CHOICES),
@@ -67,7 +78,23 @@ export function readCareConfig(input: CareInput): CareReading {
     clean,
     dryRun: readSwitch(value("dry-run")),
   };
+  if (dataplane === "embedded" && config.runOnce && !clean) {
+    refuse(value("run-once"), "nothing stays of an embedded proxy that has ended");
+  }
   return { config, notes: [...wordNotes, ...scheduler.notes, ...notes] };
+}
+
+/** A route leads to IPVS; a proxy is where its address is. */
+function onDataplane(
+  dataplane: CareConfig["dataplane"],
+  reading: { readonly mode: Mode; readonly notes: readonly string[] },
+): typeof reading {
+  const { mode } = reading;
+  if (dataplane !== "embedded" || mode.kind !== "route") return reading;
+  const notes = mode.gateway === undefined
+    ? []
+    : ["no route is made: the embedded proxy answers where its address is, see --mode link"];
+  return { mode: { kind: "none" }, notes };
 }
 
 /** Flags whose values fall apart where quotes were forgotten, and whose parts may be secrets. */

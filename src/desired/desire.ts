@@ -15,6 +15,11 @@ export const ROUTE_METRIC = 50;
 /** Without it IPVS keeps its connections from connection tracking, and nothing is masqueraded. */
 export const CONNTRACK = "net.ipv4.vs.conntrack";
 
+/** Who balances: the kernel, led to by rules of a kind, or this program, where the address is. */
+export type Means =
+  | { readonly kind: "kernel"; readonly rules: MasqueradeKind }
+  | { readonly kind: "embedded" };
+
 export interface Circumstances {
   readonly health: HealthStates;
   /** After learnWeights(). */
@@ -23,8 +28,7 @@ export interface Circumstances {
   /** The servers that our service has now. */
   readonly table: readonly ServerEntry[];
   readonly nowMs: number;
-  /** Who makes the rules of link mode. */
-  readonly masquerade: MasqueradeKind;
+  readonly means: Means;
 }
 
 export interface Desire {
@@ -44,6 +48,7 @@ export function desire(config: CareConfig, circumstances: Circumstances): Desire
     ...circumstances,
     listed: config.servers,
     keepLast: config.keepLast,
+    drain: config.drain,
   });
   const service = {
     key: serviceKey(virtualServer),
@@ -52,18 +57,20 @@ export function desire(config: CareConfig, circumstances: Circumstances): Desire
     onePacket: false,
   };
   const isLink = mode.kind === "link";
+  const { means } = circumstances;
+  const rules = means.kind === "kernel" && mode.kind === "link"
+    ? masquerade(virtualServer, mode.markBit, means.rules)
+    : undefined;
   const state: DesiredState = {
-    sysctls: isLink ? { [CONNTRACK]: "1" } : {},
+    sysctls: rules ? { [CONNTRACK]: "1" } : {},
     device: isLink ? { name: mode.device, addresses: [hostAddress(virtualServer)] } : undefined,
-    masquerade: isLink
-      ? masquerade(virtualServer, mode.markBit, circumstances.masquerade)
-      : undefined,
+    masquerade: rules,
     services: [{
       service,
       servers: [...servers, ...staying],
       removals: [...removals, ...leaving],
     }],
-    route: routeOf(config),
+    route: means.kind === "kernel" ? routeOf(config) : undefined,
   };
   return { state, drains };
 }

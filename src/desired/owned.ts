@@ -28,15 +28,22 @@ export interface Owned {
 
 export const NOTHING_OWNED: Owned = { devices: [], masquerades: [], services: [], routes: [] };
 
+export interface OwnedOptions {
+  readonly madeDevice: boolean;
+  /** Services are the kernel's; others end with whoever serves them. */
+  readonly inKernel: boolean;
+}
+
 /** What is ours once the state is reached. */
-export function ownedOf(desired: DesiredState, options: { readonly madeDevice: boolean }): Owned {
+export function ownedOf(desired: DesiredState, options: OwnedOptions): Owned {
   const { device, masquerade, services, route } = desired;
+  const { madeDevice, inKernel } = options;
   return {
-    devices: device ? [{ ...device, made: options.madeDevice }] : [],
+    devices: device ? [{ ...device, made: madeDevice }] : [],
     masquerades: masquerade
       ? [{ kind: masquerade.kind, family: masquerade.family, entries: masquerade.entries }]
       : [],
-    services: services.map(({ service }) => service.key),
+    services: inKernel ? services.map(({ service }) => service.key) : [],
     routes: route ? [route] : [],
   };
 }

@@ -1,8 +1,10 @@
 /** Which of the listed servers are in use, and with what weight. */
 
+import type { ServerEntry } from "../model/ipvs.ts";
 import type { ServerHealth } from "../health/reducer.ts";
 import { type Endpoint, printEndpoint } from "../model/endpoint.ts";
 import type { DesiredServer, Removal } from "./state.ts";
+import { isIdle } from "./leaving.ts";
 import { healthyWeight, type WeightMemories } from "./weights.ts";
 
 /** By the server's endpoint as text; one that is missing has not been probed yet, and is up. */
@@ -13,6 +15,10 @@ export interface ListedOptions {
   readonly health: HealthStates;
   readonly weights: WeightMemories;
   readonly keepLast: boolean;
+  /** A failed server stays as long as it has connections. */
+  readonly drain: boolean;
+  /** The servers that the service has now. */
+  readonly table: readonly ServerEntry[];
 }
 
 export interface Listed {
@@ -20,7 +26,12 @@ export interface Listed {
   readonly removals: readonly Removal[];
 }
 
-export function planListed({ listed, health, weights, keepLast }: ListedOptions): Listed {
+export function planListed(options: ListedOptions): Listed {
+  const { listed, health, weights, keepLast, drain, table } = options;
+  const busy = new Set(
+    table.filter(({ connections }) => drain && !isIdle(connections))
+      .map(({ server }) => printEndpoint(server)),
+  );
   const last = keepLast ? lastInUse(listed, health, weights) : undefined;
   const servers: DesiredServer[] = [];
   const removals: Removal[] = [];
@@ -32,9 +43,9 @@ export function planListed({ listed, health, weights, keepLast }: ListedOptions)
     const server = { address, port, weight, ...PLAIN };
     if (found === undefined || found.state === "up") servers.push({ server });
     else if (name === last) servers.push({ server, why: `${reason}, but the last one stays` });
-    else if (found.state === "draining") {
+    else if (found.state === "draining" || busy.has(name)) {
       servers.push({ server: { ...server, weight: 0 }, why: reason });
-    } else removals.push({ address, port, why: reason ?? "down", onlyIfIdle: false });
+    } else removals.push({ address, port, why: reason ?? "down", onlyIfIdle: drain });
   }
   return { servers, removals };
 }

@@ -1,5 +1,6 @@
 /** Which implementation of each contract is used: asked for, or found out at start. */
 
+import { EmbeddedIpvsTable, type EmbeddedOptions } from "../dataplane/embedded/table.ts";
 import type { Backend, MasqueradeChoice } from "../config/care.ts";
 import { ConfigError, LvscareError, UnsupportedError } from "../errors.ts";
 import type { Family } from "../model/address.ts";
@@ -79,6 +80,42 @@ export interface Kernel {
   close(): void;
 }
 
+export interface EmbeddedKernelOptions extends KernelChoice {
+  /** Whether an address is put on a device, which takes permission; all else takes none. */
+  readonly hasDevice: boolean;
+  readonly proxy: EmbeddedOptions;
+}
+
+/** This program in the place of IPVS. What surrounds it is opened when it is asked for. */
+export function openEmbedded({ hasDevice, proxy, ...choice }: EmbeddedKernelOptions): Kernel {
+  const table = new EmbeddedIpvsTable(proxy);
+  const byCommand = choice.backend === "command";
+  const open = (protocol: number, strictCheck = false) => openSocket(choice, protocol, strictCheck);
+  let links: Links | undefined;
+  const openLinks = () =>
+    links ??= byCommand
+      ? new CommandLinks(new ProcessRunner())
+      : new NetlinkLinks(open(NETLINK_ROUTE, true));
+  const watch = hasDevice && !byCommand
+    ? new NetlinkWatch(open(NETLINK_ROUTE), open(NETLINK_NETFILTER))
+    : undefined;
+  return {
+    choice: `${table.name}${hasDevice ? `, devices by ${openLinks().name}` : ""}`,
+    table,
+    get links() {
+      return openLinks();
+    },
+    rules: "iptables",
+    masquerade: () => {
+      throw new UnsupportedError("the embedded proxy needs no rules", "rules");
+    },
+    watch,
+    close() {
+      for (const part of [table, links, watch]) part?.close();
+    },
+  };
+}
+
 export interface KernelOptions extends KernelChoice {
   readonly masquerade: MasqueradeChoice;
   /** For which packets rules are needed; undefined for none. */
@@ -86,12 +123,11 @@ export interface KernelOptions extends KernelChoice {
 }
 
 export async function openKernel(options: KernelOptions): Promise<Kernel> {
-  const { transport } = options;
   const runner = new ProcessRunner();
   const table = chooseTable(options);
   const byCommand = table instanceof CommandIpvsTable;
   const open = (protocol: number, strictCheck = false) =>
-    new NetlinkSocket(TRANSPORTS[transport](protocol, { strictCheck }));
+    openSocket(options, protocol, strictCheck);
   const links = byCommand ? new CommandLinks(runner) : new NetlinkLinks(open(NETLINK_ROUTE, true));
   const sets = () => byCommand ? new CommandSets(runner) : new NetlinkSets(open(NETLINK_NETFILTER));
   const make: Record<MasqueradeKind, () => Masquerade> = {
@@ -122,6 +158,14 @@ export async function openKernel(options: KernelOptions): Promise<Kernel> {
       for (const part of [table, links, watch, ...masquerades.values()]) part?.close();
     },
   };
+}
+
+function openSocket(
+  { transport }: KernelChoice,
+  protocol: number,
+  strictCheck: boolean,
+): NetlinkSocket {
+  return new NetlinkSocket(TRANSPORTS[transport](protocol, { strictCheck }));
 }
 
 function chooseTable({ backend, transport }: KernelChoice): IpvsTable {

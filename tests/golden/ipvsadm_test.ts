@@ -16,7 +16,7 @@ import {
 } from "../../src/ipvsadm/print_daemons.ts";
 import { parseRules, printRules } from "../../src/ipvsadm/save.ts";
 import { ipvsError } from "../../src/kernel/command/ipvs_errors.ts";
-import { FakeIpvsTable } from "../../src/kernel/fake/ipvs_table.ts";
+import { MemoryIpvsTable } from "../../src/kernel/memory/ipvs_table.ts";
 import { type IpvsChange, printServiceKey, type ServiceEntry } from "../../src/model/ipvs.ts";
 import { parseTranscript, type Step, type Transcript } from "../support/transcript.ts";
 
@@ -167,7 +167,7 @@ function withOwnRates(entries: readonly ServiceEntry[], text: string): ServiceEn
 for (const name of ["empty", "services", "unnamed", "servers", "order", "names", "rules"]) {
   Deno.test(`the fake holds after ipvsadm's commands what the kernel held: ${name}`, async () => {
     const transcript = scenario(name);
-    const fake = new FakeIpvsTable();
+    const fake = new MemoryIpvsTable();
     for (const change of changesOf(transcript)) {
       assert.deepEqual(await fake.apply([change]), [undefined], JSON.stringify(change));
     }
@@ -199,7 +199,7 @@ Deno.test("parseRules() reads what ipvsadm -S and -Sn wrote", async () => {
     const saved = outputOf(transcript, `ipvsadm ${view}`);
     const rules = parseRules(saved, "saved", NAMES);
     assert.equal(rules.length, saved.split("\n").length - 1);
-    const fake = new FakeIpvsTable();
+    const fake = new MemoryIpvsTable();
     const answers = await fake.apply(rules.map(({ change }) => change));
     assert.deepEqual(answers.filter((answer) => answer !== undefined), []);
     const format = { numeric: view === "-Sn", thresholds: false, stable: false };
@@ -209,7 +209,7 @@ Deno.test("parseRules() reads what ipvsadm -S and -Sn wrote", async () => {
 
 Deno.test("what the kernel refuses by ipvsadm's words, the fake refuses with the same errno", async () => {
   const { steps } = scenario("refusals");
-  const fake = new FakeIpvsTable();
+  const fake = new MemoryIpvsTable();
   const refused: string[] = [];
   for (const step of steps) {
     const isOurs = step.argv[0] === "ipvsadm";
@@ -236,7 +236,7 @@ Deno.test("what the kernel refuses by ipvsadm's words, the fake refuses with the
 });
 
 async function assertFakeRefuses(
-  fake: FakeIpvsTable,
+  fake: MemoryIpvsTable,
   args: string[],
   errno: string,
 ): Promise<void> {
@@ -288,7 +288,7 @@ Deno.test("daemons are printed and read as ipvsadm prints them, and the fake rep
   const daemons = parseDaemonListing(text);
   assert.equal(daemons.length, 2);
   assert.equal(printDaemons(daemons), text);
-  const fake = new FakeIpvsTable({ interfaces: ["sync0"] });
+  const fake = new MemoryIpvsTable({ interfaces: ["sync0"] });
   for (const step of transcript.steps.filter(({ status }) => status === 0)) {
     const operation = parseArguments(words(step), NO_NAMES);
     if (operation.op === "startDaemon") await fake.startDaemon(operation.daemon);

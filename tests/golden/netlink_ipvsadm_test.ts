@@ -6,7 +6,7 @@ import { WireError } from "../../src/errors.ts";
 import { parseArguments } from "../../src/ipvsadm/arguments.ts";
 import { NO_NAMES } from "../../src/ipvsadm/names.ts";
 import type { Operation } from "../../src/ipvsadm/operation.ts";
-import { FakeIpvsTable } from "../../src/kernel/fake/ipvs_table.ts";
+import { MemoryIpvsTable } from "../../src/kernel/memory/ipvs_table.ts";
 import { printEndpoint } from "../../src/model/endpoint.ts";
 import { keyFamily, printServiceKey, type ServiceEntry } from "../../src/model/ipvs.ts";
 import { Writer } from "../../src/wire/buffer.ts";
@@ -175,7 +175,7 @@ function order(a: string, b: string): number {
 }
 
 Deno.test("what the kernel answers to a listing is the table that ipvsadm made", async () => {
-  const table = new FakeIpvsTable();
+  const table = new MemoryIpvsTable();
   let compared = 0;
   for (const fixture of FILE.fixtures) {
     const operation = parseArguments(fixture.command.slice(1), NO_NAMES);

@@ -18,6 +18,7 @@ import { config, healthOf, kernelFor } from "../support/care_arbitraries.ts";
 import type { FakeDataplane } from "../support/fake_dataplane.ts";
 
 const NOW_MS = 1_000_000;
+const KERNEL = { kind: "kernel", rules: "iptables" } as const;
 const RUNS = { numRuns: 400 };
 
 const situation = config.chain((config) =>
@@ -46,7 +47,7 @@ async function settle(
     assert.deepEqual(record, next);
   };
   for (let rounds = 0; rounds < 5; rounds++) {
-    const input = { config, dataplane, rules: "iptables" as const, health, others: [] };
+    const input = { config, dataplane, means: KERNEL, health, others: [] };
     const { outcomes } = await runPass({ ...input, record, nowMs: NOW_MS, save });
     assert.deepEqual(outcomes.filter(({ error }) => error !== undefined), []);
     if (outcomes.length === 0) return { record, rounds };
@@ -74,7 +75,9 @@ Deno.test("whatever is found, one pass makes it what it must be, and the next ha
         if (state === "up") assert.ok(name in weights, name);
         else if (state === "draining" && !(config.keepLast && allFailed)) {
           assert.equal(weights[name], 0);
-        } else if (!(config.keepLast && allFailed)) assert.ok(!(name in weights));
+        } else if (config.keepLast && allFailed) continue;
+        else if (config.drain) assert.equal(weights[name] ?? 0, 0);
+        else assert.ok(!(name in weights));
       }
       if (config.mode.kind === "link") {
         assert.equal(kernel.parameters.get("net.ipv4.vs.conntrack"), "1");
@@ -158,7 +161,7 @@ Deno.test("killed at any step, and started with any other arguments of its own, 
       let record = EMPTY_RECORD;
       let left = after;
       const killed = new Error("killed");
-      const input = { rules: "iptables" as const, health: new Map(), others: [], nowMs: NOW_MS };
+      const input = { means: KERNEL, health: new Map(), others: [], nowMs: NOW_MS };
       kernel.refuse = () => {
         // Between writing and doing as well as between two steps.
         if (left-- <= 0) throw killed;

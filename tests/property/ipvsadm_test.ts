@@ -9,7 +9,7 @@ import { OPTION_NAMES, optionSpec } from "../../src/ipvsadm/options.ts";
 import { printTable } from "../../src/ipvsadm/print.ts";
 import { parseRules, printRules } from "../../src/ipvsadm/save.ts";
 import { changeArguments, daemonArguments } from "../../src/ipvsadm/spell.ts";
-import { FakeIpvsTable } from "../../src/kernel/fake/ipvs_table.ts";
+import { MemoryIpvsTable } from "../../src/kernel/memory/ipvs_table.ts";
 import type { IpvsChange, SyncDaemon } from "../../src/model/ipvs.ts";
 import { server, service, serviceKey, table, type TableSpec } from "../support/ipvs_arbitraries.ts";
 
@@ -101,8 +101,8 @@ Deno.test("parseArguments() of whatever words is an operation or a UsageError of
   );
 });
 
-async function fill(specs: readonly TableSpec[]): Promise<FakeIpvsTable> {
-  const fake = new FakeIpvsTable();
+async function fill(specs: readonly TableSpec[]): Promise<MemoryIpvsTable> {
+  const fake = new MemoryIpvsTable();
   const answers = await fake.apply(specs.flatMap(({ service, servers }): IpvsChange[] => [
     { kind: "addService", service },
     ...servers.map((server): IpvsChange => ({ kind: "addServer", key: service.key, server })),
@@ -118,12 +118,12 @@ Deno.test("save, restore, save gives the same rules and the same table", async (
       const first = await fill(specs);
       const format = { numeric, thresholds: true, stable: true };
       const saved = printRules(await first.list(), format, names);
-      const second = new FakeIpvsTable();
+      const second = new MemoryIpvsTable();
       const rules = parseRules(saved, "rules", names);
       const answers = await second.apply(rules.map(({ change }) => change));
       assert.deepEqual(answers.filter((answer) => answer !== undefined), []);
       assert.equal(printRules(await second.list(), format, names), saved);
-      const sort = (entries: Awaited<ReturnType<FakeIpvsTable["list"]>>) =>
+      const sort = (entries: Awaited<ReturnType<MemoryIpvsTable["list"]>>) =>
         entries.map((entry) => ({
           ...entry,
           servers: entry.servers.map((each) => JSON.stringify(each)).toSorted(),

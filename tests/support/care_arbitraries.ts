@@ -43,6 +43,9 @@ export function careConfig(differences: Partial<CareConfig> = {}): CareConfig {
     stateDir: "/nowhere",
     backend: undefined,
     masquerade: "auto",
+    drain: false,
+    dataplane: "kernel",
+    proxy: { protocol: undefined, connectTimeoutMs: 5000, idleTimeoutMs: 900_000 },
     log: { level: "info", format: "text" },
     runOnce: false,
     clean: false,
@@ -87,6 +90,7 @@ export const config: fc.Arbitrary<CareConfig> = fc.constantFrom(...FAMILIES).cha
     servers: fc.uniqueArray(server, { minLength: 1, maxLength: 5, selector: printEndpoint }),
     mode,
     keepLast: fc.boolean(),
+    drain: fc.boolean(),
     drainTimeoutMs: fc.constantFrom(0, 60_000),
     runOnce: fc.boolean(),
   }).map(careConfig);

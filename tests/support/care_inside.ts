@@ -1,11 +1,18 @@
 /** `lvscare care` inside the test's own process, on the kernel of the namespace that its thread is in. */
 
-import { openKernelGround } from "../../src/care/ground.ts";
+import { type CareHostParts, openGround } from "../../src/care/ground.ts";
 import { runCare } from "../../src/care/run.ts";
 import { systemClock } from "../../src/clock.ts";
 import type { CareConfig } from "../../src/config/care.ts";
 import { ProcModules } from "../../src/kernel/proc_modules.ts";
 import { ProcSysctl } from "../../src/kernel/proc_sysctl.ts";
+
+export const HOST: CareHostParts = {
+  transport: "libc",
+  modules: new ProcModules(),
+  sysctl: new ProcSysctl(),
+  clock: systemClock,
+};
 
 /** Runs what ends by itself: once, dry or to clean. */
 export async function runInside(
@@ -16,12 +23,7 @@ export async function runInside(
     clock: systemClock,
     pid: Deno.pid,
     unit: undefined,
-    openGround: (config) =>
-      openKernelGround(config, {
-        transport: "libc",
-        modules: new ProcModules(),
-        sysctl: new ProcSysctl(),
-      }),
+    openGround: (config, warn) => openGround(config, HOST, warn),
     probe: () => ({ describe: () => "", run: () => Promise.resolve({ ok: true }) }),
     openNotifier: () => undefined,
     out: (text) => out += text,

@@ -5,17 +5,22 @@ import { careHost } from "../../src/cli/care_host.ts";
 import { processHost } from "../../src/cli/host.ts";
 import { processOutput } from "../../src/cli/output.ts";
 import { runCli } from "../../src/cli/program.ts";
-import { FakeIpvsTable } from "../../src/kernel/fake/ipvs_table.ts";
+import { MemoryIpvsTable } from "../../src/kernel/memory/ipvs_table.ts";
 import { FakeDataplane } from "./fake_dataplane.ts";
 
 function openGround(): Promise<CareGround> {
   const dataplane = new FakeDataplane();
   dataplane.parameters.set("net.ipv4.vs.conntrack", "0");
-  const ready = () => Promise.resolve();
-  return Promise.resolve({ dataplane, rules: "iptables", choice: "all in memory", ready });
+  return Promise.resolve({
+    dataplane,
+    means: { kind: "kernel", rules: "iptables" },
+    choice: "all in memory",
+    farewell: "forgetting everything",
+    ready: () => Promise.resolve(),
+  });
 }
 
-const openIpvsTable = () => Promise.resolve(new FakeIpvsTable());
+const openIpvsTable = () => Promise.resolve(new MemoryIpvsTable());
 Deno.exit(
   await runCli(Deno.args, {
     output: processOutput,

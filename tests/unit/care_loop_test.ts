@@ -48,7 +48,7 @@ class Lab implements Probe {
     this.loop = new CareLoop({
       config: merged,
       dataplane,
-      rules: "iptables",
+      means: { kind: "kernel", rules: "iptables" },
       instance: this.#instance,
       probe: this,
       clock,

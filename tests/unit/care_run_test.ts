@@ -26,7 +26,8 @@ class Host {
       openGround: () =>
         Promise.resolve({
           dataplane,
-          rules: "iptables",
+          means: { kind: "kernel", rules: "iptables" },
+          farewell: "leaving everything in place",
           choice: "as tests have it",
           ready: () => Promise.resolve(),
         }),

@@ -25,7 +25,7 @@ Deno.test("judgeImport() allows what runs with them", () => {
     ["src/sys/netlink_socket.ts", "src/wire/message.ts"],
     ["src/kernel/select.ts", "src/kernel/command/links.ts"],
     ["src/kernel/netlink/links.ts", "src/kernel/netlink/shared.ts"],
-    ["tests/unit/a_test.ts", "src/kernel/fake/ipvs_table.ts"],
+    ["tests/unit/a_test.ts", "src/kernel/memory/ipvs_table.ts"],
     ["main.ts", "src/cli/program.ts"],
   ];
   for (const [file, target] of allowed) assert.equal(judgeImport(file, target), undefined, file);

@@ -4,7 +4,7 @@ import { batchInput, readBatch } from "../../src/kernel/command/ipvs_batch.ts";
 import { ipvsError } from "../../src/kernel/command/ipvs_errors.ts";
 import { CommandIpvsTable } from "../../src/kernel/command/ipvs_table.ts";
 import type { Runner } from "../../src/kernel/command/runner.ts";
-import { FakeIpvsTable } from "../../src/kernel/fake/ipvs_table.ts";
+import { MemoryIpvsTable } from "../../src/kernel/memory/ipvs_table.ts";
 import type { Address } from "../../src/model/address.ts";
 import type { IpvsChange, Service, ServiceKey } from "../../src/model/ipvs.ts";
 import { FakeIpvsadm } from "../support/fake_ipvsadm.ts";
@@ -63,7 +63,7 @@ Deno.test("batchInput() puts a marker behind every change", () => {
 
 Deno.test("apply() uses one process for many changes, and as many as it must where one ends early", async () => {
   const changes = [add(1), add(2), add(3), add(4)];
-  const ipvsadm = new FakeIpvsadm(new FakeIpvsTable());
+  const ipvsadm = new FakeIpvsadm(new MemoryIpvsTable());
   const table = new CommandIpvsTable(ipvsadm);
   assert.deepEqual(await table.apply(changes), [undefined, undefined, undefined, undefined]);
   assert.deepEqual(ipvsadm.ran, [["ipvsadm", "-R"]]);
@@ -138,7 +138,7 @@ function afterTheOthers(): Promise<void> {
 }
 
 Deno.test("list() reads again when the table changes between two of its views", async () => {
-  const fake = new FakeIpvsTable();
+  const fake = new MemoryIpvsTable();
   await fake.apply([add(1)]);
   const ipvsadm = new FakeIpvsadm(fake);
   const table = new CommandIpvsTable(ipvsadm);
@@ -155,7 +155,7 @@ Deno.test("list() reads again when the table changes between two of its views", 
 });
 
 Deno.test("list() gives up on a table that never rests, with an error that can be tried again", async () => {
-  const fake = new FakeIpvsTable();
+  const fake = new MemoryIpvsTable();
   const ipvsadm = new FakeIpvsadm(fake);
   let port = 0;
   ipvsadm.onRun = async (argv) => {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { runIpvs } from "../../src/cli/ipvs/command.ts";
 import type { IpvsContext } from "../../src/cli/ipvs/context.ts";
-import { FakeIpvsTable } from "../../src/kernel/fake/ipvs_table.ts";
+import { MemoryIpvsTable } from "../../src/kernel/memory/ipvs_table.ts";
 import type { Address } from "../../src/model/address.ts";
 
 const CONNECTIONS = `Pro FromIP   FPrt ToIP     TPrt DestIP   DPrt State       Expires PEName PEData
@@ -16,7 +16,7 @@ const FILES: Readonly<Record<string, string>> = {
 };
 
 class Console {
-  readonly fake = new FakeIpvsTable({ interfaces: ["eth0", "eth1"] });
+  readonly fake = new MemoryIpvsTable({ interfaces: ["eth0", "eth1"] });
   stdin = "";
   files: Record<string, string> = { ...FILES };
   confirm: IpvsContext["confirm"] | undefined;

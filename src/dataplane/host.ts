@@ -1,4 +1,7 @@
-/** The kernel as what the care loop drives: IPVS with devices, rules, parameters and routes around it. */
+/**
+ * A host as what the care loop drives: an IPVS table, the kernel's or this program's own, with devices, rules,
+ * parameters and routes around it.
+ */
 
 import { UnsupportedError } from "../errors.ts";
 import type { Family } from "../model/address.ts";
@@ -13,18 +16,18 @@ import type { Step } from "../plan/step.ts";
 import type { Blindness, Dataplane, Look } from "./dataplane.ts";
 
 /** The contracts that it is made of. */
-export type KernelParts = Pick<
+export type HostParts = Pick<
   Kernel,
   "choice" | "table" | "links" | "masquerade" | "watch" | "close"
 >;
 
-export class KernelDataplane implements Dataplane {
+export class HostDataplane implements Dataplane {
   readonly name: string;
-  readonly #parts: KernelParts;
+  readonly #parts: HostParts;
   readonly #sysctl: Sysctl;
 
   /** Takes over the parts. */
-  constructor(parts: KernelParts, sysctl: Sysctl) {
+  constructor(parts: HostParts, sysctl: Sysctl) {
     this.#parts = parts;
     this.#sysctl = sysctl;
     this.name = parts.choice;

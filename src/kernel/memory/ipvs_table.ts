@@ -1,6 +1,6 @@
 /**
- * An IPVS table in memory, for tests: it refuses what the kernel refuses, with the kernel's errors and in
- * the kernel's order of checks. Nothing flows through it; tests set counters and connections themselves.
+ * An IPVS table in memory: it refuses what the kernel refuses, with the kernel's errors and in the kernel's
+ * order of checks. Nothing flows through it; tests set counters and connections themselves.
  */
 
 import { KernelError, type LvscareError } from "../../errors.ts";
@@ -53,30 +53,30 @@ const MAX_TIMEOUT_S = 31 * 86_400;
 const SCHEDULERS = "rr wrr lc wlc lblc lblcr dh sh mh sed nq fo ovf twos".split(" ");
 const ENGINES = ["sip"];
 
-interface FakeServer {
+interface HeldServer {
   server: Server;
   connections: ServerConnections;
   stats: Stats;
 }
 
-interface FakeService {
+interface HeldService {
   service: Service;
-  servers: Map<string, FakeServer>;
+  servers: Map<string, HeldServer>;
   stats: Stats;
 }
 
-export interface FakeOptions {
+export interface MemoryTableOptions {
   /** Default: all that the kernel tree has. */
   readonly schedulers?: readonly string[];
   /** Interfaces that exist, for the daemons. Default: "lo". */
   readonly interfaces?: readonly string[];
 }
 
-export class FakeIpvsTable implements IpvsTable {
-  readonly name = "fake";
+export class MemoryIpvsTable implements IpvsTable {
+  readonly name = "memory";
   readonly #schedulers: readonly string[];
   readonly #interfaces: readonly string[];
-  readonly #services = new Map<string, FakeService>();
+  readonly #services = new Map<string, HeldService>();
   readonly #daemons = new Map<DaemonRole, SyncDaemon>();
   readonly #failures: {
     readonly matches: (change: IpvsChange) => boolean;
@@ -84,7 +84,7 @@ export class FakeIpvsTable implements IpvsTable {
   }[] = [];
   #timeouts = DEFAULT_TIMEOUTS;
 
-  constructor(options: FakeOptions = {}) {
+  constructor(options: MemoryTableOptions = {}) {
     this.#schedulers = options.schedulers ?? SCHEDULERS;
     this.#interfaces = options.interfaces ?? ["lo"];
   }
@@ -220,15 +220,15 @@ export class FakeIpvsTable implements IpvsTable {
     found.connections = { ...found.connections, ...connections };
   }
 
-  #found(key: ServiceKey): FakeService {
+  #found(key: ServiceKey): HeldService {
     const found = this.#services.get(printServiceKey(key));
-    if (!found) throw new TypeError(`the fake has no service ${printServiceKey(key)}`);
+    if (!found) throw new TypeError(`the table has no service ${printServiceKey(key)}`);
     return found;
   }
 
-  #foundServer(key: ServiceKey, server: Endpoint): FakeServer {
+  #foundServer(key: ServiceKey, server: Endpoint): HeldServer {
     const found = this.#found(key).servers.get(printEndpoint(server));
-    if (!found) throw new TypeError(`the fake has no server ${printEndpoint(server)}`);
+    if (!found) throw new TypeError(`the table has no server ${printEndpoint(server)}`);
     return found;
   }
 
@@ -285,7 +285,7 @@ export class FakeIpvsTable implements IpvsTable {
     return persistence && checkPersistence(persistence, keyFamily(key));
   }
 
-  #addServer(found: FakeService, server: Server): Refusal | undefined {
+  #addServer(found: HeldService, server: Server): Refusal | undefined {
     const mixed = this.#mixedRefusal(found, server);
     if (mixed) return mixed;
     const name = printEndpoint(server);
@@ -294,7 +294,7 @@ export class FakeIpvsTable implements IpvsTable {
     found.servers.set(name, { server, connections: NO_CONNECTIONS, stats: NO_STATS });
   }
 
-  #editServer(found: FakeService, server: Server): Refusal | undefined {
+  #editServer(found: HeldService, server: Server): Refusal | undefined {
     const mixed = this.#mixedRefusal(found, server);
     if (mixed) return mixed;
     const old = found.servers.get(printEndpoint(server));
@@ -303,7 +303,7 @@ export class FakeIpvsTable implements IpvsTable {
     old.server = server;
   }
 
-  #mixedRefusal({ service }: FakeService, server: Server): Refusal | undefined {
+  #mixedRefusal({ service }: HeldService, server: Server): Refusal | undefined {
     if (addressFamily(server.address) === keyFamily(service.key)) return undefined;
     // Messages of the synchronisation protocol cannot tell the two families of one connection.
     if (this.#daemons.size > 0) return refuse("EINVAL", "a sync daemon allows one family only");

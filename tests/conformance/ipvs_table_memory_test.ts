@@ -1,8 +1,8 @@
-import { FakeIpvsTable } from "../../src/kernel/fake/ipvs_table.ts";
+import { MemoryIpvsTable } from "../../src/kernel/memory/ipvs_table.ts";
 import { testIpvsTable } from "./ipvs_table.ts";
 
-testIpvsTable("FakeIpvsTable", () => {
-  const fake = new FakeIpvsTable({ interfaces: ["sync0"] });
+testIpvsTable("MemoryIpvsTable", () => {
+  const fake = new MemoryIpvsTable({ interfaces: ["sync0"] });
   return Promise.resolve({
     writer: fake,
     reader: fake,

@@ -1,0 +1,113 @@
+/** Tells the owners of sockets what happened to them, in turns beside everything else that this thread does. */
+
+import { Epoll } from "../../sys/epoll.ts";
+
+/** Who has a socket. */
+export interface Watcher {
+  /** What happened to it, as bits of sys/epoll.ts. Each event comes once. */
+  onReady(events: number): void;
+}
+
+/** Who has left something for later. */
+export interface Unfinished {
+  onTurn(): void;
+}
+
+/** As long as something happened this recently, the next event is waited for without a change of threads. */
+const BUSY_MS = 3;
+/** Timers and probes have their turn at least this often. */
+const TURN_MS = 1;
+
+export class Reactor {
+  readonly #epoll = new Epoll();
+  /** By descriptor. */
+  readonly #watchers: (Watcher | undefined)[] = [];
+  /** The kernel gives a descriptor's number to the next socket at once; events of the last one are told by it. */
+  readonly #stamps: number[] = [];
+  #stamp = 0;
+  #unfinished: Unfinished[] = [];
+  readonly #onError: (error: unknown) => void;
+  #isClosed = false;
+  readonly #over: Promise<void>;
+
+  /** Whatever a watcher throws is told, and the others go on. */
+  constructor(onError: (error: unknown) => void) {
+    this.#onError = onError;
+    this.#over = this.#run();
+  }
+
+  /** False where the kernel has no memory for it. */
+  watch(fd: number, events: number, watcher: Watcher): boolean {
+    const stamp = this.#stamp = (this.#stamp + 1) | 0;
+    if (!this.#epoll.add(fd, stamp, events)) return false;
+    this.#watchers[fd] = watcher;
+    this.#stamps[fd] = stamp;
+    return true;
+  }
+
+  /** To be called before the socket is closed. */
+  forget(fd: number): void {
+    this.#watchers[fd] = undefined;
+  }
+
+  /** Calls back when all others have had their turn. */
+  later(unfinished: Unfinished): void {
+    this.#unfinished.push(unfinished);
+  }
+
+  /** Nobody is told of anything any more. */
+  async close(): Promise<void> {
+    if (!this.#isClosed) {
+      this.#isClosed = true;
+      this.#epoll.ring();
+    }
+    await this.#over;
+  }
+
+  async #run(): Promise<void> {
+    let busyAt = performance.now();
+    let turnAt = busyAt;
+    while (!this.#isClosed) {
+      const isBusy = performance.now() - busyAt < BUSY_MS;
+      const count = this.#unfinished.length > 0
+        ? this.#epoll.wait(0)
+        : isBusy
+        ? this.#epoll.wait(TURN_MS)
+        : await this.#epoll.rest();
+      if (this.#isClosed) break;
+      if (count > 0 || this.#unfinished.length > 0) busyAt = performance.now();
+      this.#dispatch(count);
+      this.#finish();
+      if (performance.now() - turnAt < TURN_MS) continue;
+      await new Promise((resolve) => setImmediate(resolve));
+      turnAt = performance.now();
+    }
+    this.#epoll.close();
+  }
+
+  #dispatch(count: number): void {
+    for (let i = 0; i < count; i++) {
+      const fd = this.#epoll.fd(i);
+      const watcher = this.#watchers[fd];
+      if (watcher === undefined || this.#stamps[fd] !== this.#epoll.stamp(i)) continue;
+      try {
+        watcher.onReady(this.#epoll.events(i));
+      } catch (error) {
+        this.#onError(error);
+      }
+    }
+  }
+
+  #finish(): void {
+    if (this.#unfinished.length === 0) return;
+    const turns = this.#unfinished;
+    this.#unfinished = [];
+    for (const each of turns) {
+      try {
+        each.onTurn();
+      } catch (error) {
+        this.#onError(error);
+      }
+    }
+  }
+}

@@ -1,0 +1,236 @@
+/**
+ * The embedded proxy beside HAProxy, with one thread, in TCP mode, the same servers and the same balancing.
+ *
+ *   scripts/bench embedded [SECONDS [ROUNDS]]
+ *
+ * Each round measures one after the other; the table has medians of rounds, and what the first is of the second.
+ * wrk asks, nginx answers; "CPU" is the proxy's own time, user's and kernel's.
+ */
+
+import { systemClock } from "../../src/clock.ts";
+import { median, printTable } from "./report.ts";
+
+const ROOT = new URL("../../", import.meta.url).pathname;
+const CONNECTIONS = 64;
+const SERVERS = 3;
+const BIG_MB = 256;
+
+interface Load {
+  readonly name: string;
+  readonly wrk: readonly string[];
+  readonly path: string;
+  /** What one of wrk's units is called. */
+  readonly unit: "requests" | "megabytes";
+}
+
+const LOADS: readonly Load[] = [
+  { name: "kept connections", wrk: ["-c", `${CONNECTIONS}`], path: "/", unit: "requests" },
+  {
+    name: "new connections",
+    wrk: ["-c", `${CONNECTIONS}`, "-H", "Connection: close"],
+    path: "/",
+    unit: "requests",
+  },
+  { name: "one stream", wrk: ["-c", "1"], path: "/big", unit: "megabytes" },
+];
+
+interface Proxy {
+  readonly name: string;
+  readonly port: number;
+  readonly pid: number;
+}
+
+interface Measured {
+  readonly perSecond: number;
+  readonly cpuUs: number;
+}
+
+const MEGABYTES: Readonly<Record<string, number>> = {
+  B: 2 ** -20,
+  KB: 2 ** -10,
+  MB: 1,
+  GB: 2 ** 10,
+  TB: 2 ** 20,
+};
+
+await main(Number(Deno.args[0] ?? 5), Number(Deno.args[1] ?? 3));
+
+async function main(seconds: number, rounds: number): Promise<void> {
+  const folder = await Deno.makeTempDir({ prefix: "lvscare-bench-" });
+  const children: Deno.ChildProcess[] = [];
+  const start = (program: string, args: readonly string[]) => {
+    const child = new Deno.Command(program, {
+      args: [...args],
+      stdout: "null",
+      stderr: "inherit",
+    }).spawn();
+    children.push(child);
+    return child;
+  };
+  try {
+    const ports = freePorts(SERVERS + 2);
+    const servers = ports.slice(0, SERVERS);
+    const [haproxyPort = 0, embeddedPort = 0] = ports.slice(SERVERS);
+    start("/usr/sbin/nginx", ["-p", folder, "-c", await nginxFile(folder, servers)]);
+    const haproxyFile = `${folder}/haproxy.cfg`;
+    await Deno.writeTextFile(haproxyFile, haproxyConfig(haproxyPort, servers));
+    const haproxy = start("/usr/sbin/haproxy", ["-db", "-f", haproxyFile]);
+    const embedded = start(`${ROOT}scripts/lvscare`, [
+      ...["care", "--dataplane", "embedded", "--vs", `127.0.0.1:${embeddedPort}`, "--mode", ""],
+      ...["--rs", servers.map((port) => `127.0.0.1:${port}`).join(",")],
+      ...["--health-schem", "http", "--health-path", "/", "--state-dir", `${folder}/state`],
+    ]);
+    const proxies: Proxy[] = [
+      { name: "embedded", port: embeddedPort, pid: embedded.pid },
+      { name: "HAProxy", port: haproxyPort, pid: haproxy.pid },
+    ];
+    for (const { port } of proxies) await answering(port);
+    await compare(proxies, servers[0]!, seconds, rounds);
+  } finally {
+    for (const child of children) {
+      try {
+        child.kill();
+      } catch {
+        // It has ended before, and said why.
+      }
+      await child.status;
+    }
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+async function compare(
+  proxies: readonly Proxy[],
+  direct: number,
+  seconds: number,
+  rounds: number,
+): Promise<void> {
+  const rows: string[][] = [];
+  for (const load of LOADS) {
+    const seen = new Map(proxies.map(({ name }) => [name, [] as Measured[]]));
+    const without: number[] = [];
+    // What is compiled while it runs for the first time is not what a daemon costs.
+    for (const { port } of proxies) await wrk(load, port, Math.min(2, seconds));
+    for (let round = 0; round < rounds; round++) {
+      for (const proxy of proxies) seen.get(proxy.name)!.push(await measure(load, proxy, seconds));
+      without.push(await wrk(load, direct, seconds) / seconds);
+    }
+    const [ours, theirs] = proxies.map(({ name }) => ({
+      perSecond: median(seen.get(name)!.map(({ perSecond }) => perSecond)),
+      cpuUs: median(seen.get(name)!.map(({ cpuUs }) => cpuUs)),
+    })) as [Measured, Measured];
+    rows.push([
+      load.name,
+      `${load.unit}/s`,
+      ours.perSecond.toFixed(0),
+      theirs.perSecond.toFixed(0),
+      median(without).toFixed(0),
+      (ours.perSecond / theirs.perSecond).toFixed(2),
+      ours.cpuUs.toFixed(1),
+      theirs.cpuUs.toFixed(1),
+      (theirs.cpuUs / ours.cpuUs).toFixed(2),
+    ]);
+  }
+  printTable([
+    "load",
+    "unit",
+    "embedded",
+    "HAProxy",
+    "no proxy",
+    "ratio",
+    "CPU us",
+    "HAProxy's",
+    "ratio",
+  ], rows);
+}
+
+async function measure(load: Load, proxy: Proxy, seconds: number): Promise<Measured> {
+  const before = await cpuUs(proxy.pid);
+  const done = await wrk(load, proxy.port, seconds);
+  const used = await cpuUs(proxy.pid) - before;
+  return { perSecond: done / seconds, cpuUs: used / done };
+}
+
+/** How many requests were answered, or megabytes came, in so many seconds. */
+async function wrk({ wrk, path, unit }: Load, port: number, seconds: number): Promise<number> {
+  const args = ["-t", "1", "-d", `${seconds}s`, ...wrk, `http://127.0.0.1:${port}${path}`];
+  const { stdout } = await new Deno.Command("wrk", { args }).output();
+  const text = new TextDecoder().decode(stdout);
+  const errors = /Socket errors: .*|Non-2xx.*/.exec(text)?.[0];
+  if (errors) console.log(`${path} through ${port}: ${errors}`);
+  const [, requests, read, scale] = /(\d+) requests in \S+ ([\d.]+)([KMGT]?B) read/.exec(text) ??
+    [];
+  if (requests === undefined) throw new Error(`wrk said:\n${text}`);
+  return unit === "requests" ? Number(requests) : Number(read) * MEGABYTES[scale!]!;
+}
+
+/** All the time that the process and its threads have run. A tick is 10 ms everywhere. */
+async function cpuUs(pid: number): Promise<number> {
+  const stat = await Deno.readTextFile(`/proc/${pid}/stat`);
+  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  return (Number(fields[11]) + Number(fields[12])) * 10_000;
+}
+
+async function answering(port: number): Promise<void> {
+  for (let i = 0; i < 200; i++) {
+    try {
+      const response = await fetch(`http://127.0.0.1:${port}/`);
+      await response.body?.cancel();
+      if (response.ok) return;
+    } catch {
+      // It is still starting.
+    }
+    await new Promise<void>((resolve) => systemClock.after(50, resolve));
+  }
+  throw new Error(`nothing answers on port ${port}`);
+}
+
+function freePorts(count: number): number[] {
+  const listeners = Array.from({ length: count }, () => Deno.listen({ port: 0 }));
+  const ports = listeners.map(({ addr }) => (addr as Deno.NetAddr).port);
+  for (const listener of listeners) listener.close();
+  return ports;
+}
+
+async function nginxFile(folder: string, ports: readonly number[]): Promise<string> {
+  const big = await Deno.open(`${folder}/big`, { write: true, create: true });
+  await big.truncate(BIG_MB << 20);
+  big.close();
+  const file = `${folder}/nginx.conf`;
+  const listens = ports.map((port) => `listen 127.0.0.1:${port} backlog=4096;`).join(" ");
+  await Deno.writeTextFile(
+    file,
+    `daemon off; master_process off; worker_processes 1; pid ${folder}/nginx.pid;
+error_log ${folder}/error.log; events { worker_connections 4096; }
+http {
+  access_log off; sendfile on; keepalive_requests 1000000000;
+  client_body_temp_path ${folder}/body; proxy_temp_path ${folder}/proxy;
+  fastcgi_temp_path ${folder}/fastcgi; uwsgi_temp_path ${folder}/uwsgi;
+  scgi_temp_path ${folder}/scgi;
+  server {
+    ${listens}
+    location / { return 200 "ok"; }
+    location = /big { root ${folder}; }
+  }
+}
+`,
+  );
+  return file;
+}
+
+function haproxyConfig(port: number, servers: readonly number[]): string {
+  const lines = servers.map((each, i) => `  server s${i} 127.0.0.1:${each} check inter 5s`);
+  return `global
+  nbthread 1
+  maxconn 5000
+defaults
+  mode tcp
+  timeout connect 5s
+  timeout client 900s
+  timeout server 900s
+listen bench
+  bind 127.0.0.1:${port}
+  balance roundrobin
+${lines.join("\n")}
+`;
+}

@@ -1,5 +1,6 @@
+import type { CareWorld } from "./src/care/run.ts";
 import { openGround } from "./src/care/ground.ts";
-import { careHost } from "./src/cli/care_host.ts";
+import { careHost, demoRunner } from "./src/cli/care_host.ts";
 import { processHost } from "./src/cli/host.ts";
 import { runCli } from "./src/cli/program.ts";
 import { processOutput } from "./src/cli/output.ts";
@@ -16,14 +17,13 @@ async function openIpvsTable(backend?: Backend): Promise<IpvsTable> {
   return openTable({ backend, transport: transport() }, new ProcModules());
 }
 
-const care = careHost((config, warn) =>
+const ground: CareWorld["openGround"] = (config, warn) =>
   openGround(config, {
     transport: transport(),
     modules: new ProcModules(),
     sysctl: new ProcSysctl(),
     clock: systemClock,
-  }, warn)
-);
+  }, warn);
 
 function transport() {
   return parseTransport(Deno.env.get("LVSCARE_NETLINK"));
@@ -43,7 +43,11 @@ const columns = Deno.stdout.isTerminal() ? Deno.consoleSize().columns : undefine
 Deno.exit(
   await runCli(Deno.args, {
     output: processOutput,
-    host: processHost({ openIpvsTable, care }),
+    host: processHost({
+      openIpvsTable,
+      care: careHost(ground),
+      runDemo: demoRunner(ground),
+    }),
     debug,
     columns,
   }),

@@ -23,10 +23,27 @@ const STAND_INS: Readonly<Record<string, string>> = {
 export async function bundle(root: string, entry: string, scratch: string): Promise<string> {
   const first = `${scratch}/first.js`;
   await denoBundle(root, entry, first);
-  await Deno.writeTextFile(first, replaceBuiltins(await Deno.readTextFile(first), root));
+  const readable = await Deno.readTextFile(first);
+  await Deno.writeTextFile(first, replaceBuiltins(readable, root));
   const second = `${scratch}/second.js`;
-  await denoBundle(root, first, second);
-  return asScript(await Deno.readTextFile(second));
+  await denoBundle(root, first, second, ["--minify"]);
+  const minified = await Deno.readTextFile(second);
+  checkUsings(readable, minified);
+  return asScript(minified);
+}
+
+/**
+ * The minifier puts a value that is used once where it is used, also one that was declared with "using": then
+ * nobody disposes of it.
+ */
+export function checkUsings(readable: string, minified: string): void {
+  const before = [...readable.matchAll(/^\s*(?:await )?using (\w+) =/gm)].map((match) => match[1]);
+  const after = minified.match(/\busing [\w$]+=/g) ?? [];
+  if (after.length === before.length) return;
+  throw new Error(
+    `of ${before.length} declarations with "using" (${before.join(", ")}) the bundle has kept ` +
+      `${after.length}: use the value of each more than once`,
+  );
 }
 
 /** A module that imports and exports nothing is, in a function, a script. */
@@ -34,8 +51,13 @@ function asScript(module: string): string {
   return `(0,eval)(${JSON.stringify(`"use strict";(async()=>{${module}\n})()`)});\n`;
 }
 
-async function denoBundle(root: string, entry: string, output: string): Promise<void> {
-  const flags = ["--quiet", "--minify", "--platform", "deno", "--external", "node:*"];
+async function denoBundle(
+  root: string,
+  entry: string,
+  output: string,
+  more: readonly string[] = [],
+): Promise<void> {
+  const flags = ["--quiet", ...more, "--platform", "deno", "--external", "node:*"];
   await runProgram(Deno.execPath(), ["bundle", ...flags, "-o", output, entry], { cwd: root });
 }
 

@@ -102,7 +102,8 @@ export async function runPass(input: PassInput): Promise<PassResult> {
   return { record: settled, outcomes, look, desired };
 }
 
-const NOTHING_TO_SEE: Scope = {
+/** A look at nothing, to be given what matters. */
+export const NOTHING_TO_SEE: Scope = {
   parameters: [],
   devices: [],
   masquerades: [],

@@ -9,7 +9,9 @@ import { httpProbe } from "../health/probes/http.ts";
 import { configureLogs } from "../log.ts";
 import { isSignalBlocked, takeSignal } from "../sys/blocked_signal.ts";
 import { readKernelFile } from "../sys/kernel_file.ts";
+import { runDemo } from "../demo/demo.ts";
 import type { CareHost } from "./care.ts";
+import type { CliHost } from "./program.ts";
 
 /** More than any hosts file that is meant: the rest of a larger one is not read. */
 const HOSTS_LIMIT = 1 << 20;
@@ -23,6 +25,16 @@ export function careHost(openGround: CareWorld["openGround"]): CareHost {
       return runCare(config, notes, { ...PROCESS, openGround });
     },
   };
+}
+
+export function demoRunner(openGround: CareWorld["openGround"]): CliHost["runDemo"] {
+  return (options) =>
+    runDemo(options, {
+      care: { ...PROCESS, openGround },
+      onSignal: PROCESS.onSignal,
+      write: writeLine,
+      columns: Deno.stdout.isTerminal() ? Deno.consoleSize().columns : undefined,
+    });
 }
 
 const SIGUSR1 = 10;

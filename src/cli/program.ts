@@ -6,6 +6,8 @@ import type { Backend } from "../config/care.ts";
 import { EXIT_OK, UsageError } from "../errors.ts";
 import type { IpvsTable } from "../kernel/ipvs_table.ts";
 import { addCare, type CareHost } from "./care.ts";
+import type { DemoOptions } from "../demo/demo.ts";
+import { addDemo } from "./demo.ts";
 import { addCompletions } from "./completions.ts";
 import { addIpvs } from "./ipvs.ts";
 import type { Output } from "./output.ts";
@@ -17,6 +19,7 @@ export interface CliHost {
   readonly care: CareHost;
   /** The kernel's table by that backend, or by the one that suits the host. */
   openIpvsTable(backend?: Backend): Promise<IpvsTable>;
+  runDemo(options: DemoOptions): Promise<number>;
   /** All of standard input. */
   readStdin(): Promise<string>;
   readTextFile(path: string): Promise<string>;
@@ -43,6 +46,7 @@ const EXAMPLES = `
 Examples:
   lvscare care --vs 10.103.97.12:6443 --rs 192.168.0.2:6443,192.168.0.3:6443
                                   keeps two servers behind one address healthy
+  lvscare demo                    shows that, with servers of its own, and ends
   lvscare ipvs -Ln                the kernel's table, as ipvsadm prints it
   lvscare version                 what this is and what it was built from
   lvscare completions bash        a script that completes command lines in bash
@@ -84,6 +88,7 @@ export function createProgram(context: CliContext): Command {
     });
   program.commandsGroup("Virtual servers:");
   addCare(program, context);
+  addDemo(program, context);
   program.commandsGroup("The kernel:");
   addIpvs(program, context);
   program.commandsGroup("This program:");

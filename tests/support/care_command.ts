@@ -75,6 +75,7 @@ export async function runCare(
 /** Nothing here reaches for the kernel or a terminal. */
 const NOTHING: Omit<CliContext["host"], "care"> = {
   openIpvsTable: () => Promise.reject(new LvscareError("no table")),
+  runDemo: () => Promise.resolve(0),
   readStdin: () => Promise.resolve(""),
   readTextFile: () => Promise.reject(new Deno.errors.NotFound()),
 };

@@ -133,6 +133,11 @@ export class CareLab implements AsyncDisposable {
     this.#host.do(body);
   }
 
+  /** Does something synchronous where the servers are. */
+  doBehind<T>(body: () => T): T {
+    return this.#net.do(body);
+  }
+
   /** On the first server, takes connections to that port and says nothing. */
   listenSilently(port: number): Disposable & { readonly accepted: Promise<unknown> } {
     const listener = this.#net.do(() => Deno.listen({ hostname: this.family.servers[0]!, port }));
@@ -253,6 +258,12 @@ export class CareLab implements AsyncDisposable {
     await must(iptables, "-t", "nat", "-A", "PREROUTING", "-d", host(1), "-j", "THEIRS");
     await must(iptables, "-t", "nat", "-A", "POSTROUTING", "-s", host(2), "-j", "MASQUERADE");
     await must(iptables, "-A", "OUTPUT", "-m", "mark", "--mark", "0x4000/0x4000", "-j", "ACCEPT");
+  }
+
+  /** What addForeign() has made, as it is now. */
+  async foreign(): Promise<string> {
+    const lines = (await this.snapshot()).split("\n");
+    return lines.filter((line) => /theirs|10\.55\.|fd00:55:|0x0*4000\b/i.test(line)).join("\n");
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -1,7 +1,7 @@
 /** The program on a kernel in memory, to measure all of it but the kernel. */
 
 import type { CareGround } from "../../src/care/run.ts";
-import { careHost } from "../../src/cli/care_host.ts";
+import { careHost, demoRunner } from "../../src/cli/care_host.ts";
 import { processHost } from "../../src/cli/host.ts";
 import { processOutput } from "../../src/cli/output.ts";
 import { runCli } from "../../src/cli/program.ts";
@@ -24,7 +24,11 @@ const openIpvsTable = () => Promise.resolve(new MemoryIpvsTable());
 Deno.exit(
   await runCli(Deno.args, {
     output: processOutput,
-    host: processHost({ openIpvsTable, care: careHost(openGround) }),
+    host: processHost({
+      openIpvsTable,
+      care: careHost(openGround),
+      runDemo: demoRunner(openGround),
+    }),
     debug: false,
   }),
 );

@@ -69,6 +69,7 @@ Deno.test("completions know care's flags and the values that they can have", () 
       readStdin: never,
       readTextFile: never,
       care: { env: () => undefined, readHosts: never, runCare: never },
+      runDemo: never,
     },
     debug: false,
     setStatus: () => {},

@@ -22,6 +22,7 @@ function capture(): Output & { stdout: string; stderr: string } {
 const never = () => Promise.reject(new LvscareError("not here"));
 const host: CliHost = {
   care: { env: () => undefined, readHosts: never, runCare: never },
+  runDemo: never,
   openIpvsTable: () => Promise.reject(new LvscareError("no table")),
   readStdin: () => Promise.resolve(""),
   readTextFile: () => Promise.reject(new Deno.errors.NotFound()),

@@ -6,11 +6,14 @@ import { Epoll } from "../../sys/epoll.ts";
 export interface Watcher {
   /** What happened to it, as bits of sys/epoll.ts. Each event comes once. */
   onReady(events: number): void;
+  /** It has thrown something, which is a defect: ends what it was about. */
+  onDefect?(): void;
 }
 
 /** Who has left something for later. */
 export interface Unfinished {
   onTurn(): void;
+  onDefect?(): void;
 }
 
 /** As long as something happened this recently, the next event is waited for without a change of threads. */
@@ -90,11 +93,7 @@ export class Reactor {
       const fd = this.#epoll.fd(i);
       const watcher = this.#watchers[fd];
       if (watcher === undefined || this.#stamps[fd] !== this.#epoll.stamp(i)) continue;
-      try {
-        watcher.onReady(this.#epoll.events(i));
-      } catch (error) {
-        this.#onError(error);
-      }
+      this.#guard(watcher, () => watcher.onReady(this.#epoll.events(i)));
     }
   }
 
@@ -102,12 +101,15 @@ export class Reactor {
     if (this.#unfinished.length === 0) return;
     const turns = this.#unfinished;
     this.#unfinished = [];
-    for (const each of turns) {
-      try {
-        each.onTurn();
-      } catch (error) {
-        this.#onError(error);
-      }
+    for (const each of turns) this.#guard(each, () => each.onTurn());
+  }
+
+  #guard(owner: Watcher | Unfinished, body: () => void): void {
+    try {
+      body();
+    } catch (error) {
+      this.#onError(error);
+      owner.onDefect?.();
     }
   }
 }

@@ -52,7 +52,7 @@ class RoundRobin<C extends Candidate> implements Scheduler<C> {
     this.#candidates = candidates;
     // Goes on behind the same server; if that has gone, from where it was.
     const there = last === undefined ? -1 : candidates.indexOf(last);
-    this.#last = there >= 0 ? there : Math.min(this.#last, candidates.length) - 1;
+    this.#last = there >= 0 ? there : Math.max(-1, Math.min(this.#last, candidates.length) - 1);
   }
 
   pick(_client: Client, mayTake: (candidate: C) => boolean): C | undefined {

@@ -55,13 +55,14 @@ export class EmbeddedIpvsTable implements IpvsTable {
   readonly #surroundings: Surroundings;
   readonly #complaints: Complaints;
   #limits: Limits;
-  #nowS = 0;
-  #estimatedS = 0;
+  #nowS: number;
+  #estimatedS: number;
   #ticker: { cancel(): void } | undefined;
 
   constructor(options: EmbeddedOptions) {
     const { clock, connectTimeoutMs, idleTimeoutMs, proxyProtocol, warn } = options;
     this.#clock = clock;
+    this.#nowS = this.#estimatedS = clock.monotonicMs() / 1000;
     this.#reactor = new Reactor((error) => warn("the embedded proxy has a defect", error));
     this.#complaints = new Complaints(clock, warn);
     this.#limits = {
@@ -208,6 +209,7 @@ export class EmbeddedIpvsTable implements IpvsTable {
   #tick(): void {
     this.#ticker = undefined;
     if (this.#services.size === 0) return;
+    this.#ticker = this.#clock.after(TICK_MS, () => this.#tick());
     this.#nowS = this.#clock.monotonicMs() / 1000;
     const isTime = this.#nowS - this.#estimatedS >= ESTIMATE_S;
     if (isTime) this.#estimatedS = this.#nowS;
@@ -218,7 +220,6 @@ export class EmbeddedIpvsTable implements IpvsTable {
       balancer.meter.estimate();
       for (const { meter } of balancer.backends) meter.estimate();
     }
-    this.#ticker = this.#clock.after(TICK_MS, () => this.#tick());
   }
 
   #withFlow({ service, servers }: ServiceEntry, { stats }: ListOptions): ServiceEntry {

@@ -57,6 +57,10 @@ class Leg implements Watcher {
     if (events & (HUNG_UP | FAILED)) this.hasFailed = this.isWritable = true;
     this.#session.advance();
   }
+
+  onDefect(): void {
+    this.#session.abort();
+  }
 }
 
 export class TcpSession implements Session, Unfinished {
@@ -83,8 +87,13 @@ export class TcpSession implements Session, Unfinished {
   }
 
   start(): void {
-    if (this.#listener.reactor.watch(this.#client.fd, EVENTS, this.#client)) this.#connect();
-    else this.abort();
+    try {
+      if (this.#listener.reactor.watch(this.#client.fd, EVENTS, this.#client)) this.#connect();
+      else this.abort();
+    } catch (error) {
+      this.abort();
+      throw error;
+    }
   }
 
   /** Does all that can be done now. */
@@ -103,6 +112,10 @@ export class TcpSession implements Session, Unfinished {
   onTurn(): void {
     this.#hasTurn = false;
     this.advance();
+  }
+
+  onDefect(): void {
+    this.abort();
   }
 
   /** Both sides get a reset. */

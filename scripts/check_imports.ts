@@ -15,7 +15,10 @@ export const RULES: readonly Rule[] = [
   { from: "src/sys/", may: ["src/wire/", "src/errors.ts"], why: "sockets know bytes and messages" },
   {
     from: "src/health/probes/",
-    may: ["src/health/", "src/model/", "src/errors.ts", "src/config/", "src/clock.ts"],
+    may: [
+      ...["src/health/", "src/model/", "src/errors.ts", "src/config/", "src/clock.ts"],
+      "src/wire/proxy_protocol.ts",
+    ],
     why: "probes never touch the kernel",
   },
   {

@@ -11,6 +11,7 @@ import type { Probe } from "../health/probes/probe.ts";
 import { type Endpoint, printEndpoint } from "../model/endpoint.ts";
 import { stepText } from "../plan/text.ts";
 import { EMPTY_RECORD } from "../state/record.ts";
+import type { ProxyProtocol } from "../wire/proxy_protocol.ts";
 import { clean, planClean } from "./clean.ts";
 import { Instance } from "./instance.ts";
 import { Journal } from "./journal.ts";
@@ -42,7 +43,10 @@ export interface CareWorld {
     config: CareConfig,
     warn: (text: string, error?: unknown) => void,
   ): Promise<CareGround>;
-  probe(check: CareConfig["check"], options: { readonly clock: Clock }): Probe;
+  probe(
+    check: CareConfig["check"],
+    options: { readonly clock: Clock; readonly proxyProtocol: ProxyProtocol | undefined },
+  ): Probe;
   openNotifier(warn: (text: string) => void): Notifier | undefined;
   /** Standard output, for a plan. */
   out(text: string): void;
@@ -81,7 +85,11 @@ async function runLoop(
   const { clock } = world;
   journal.info(`care for ${printEndpoint(config.virtualServer)}: ${ground.choice}`);
   using notifier = config.runOnce ? undefined : world.openNotifier((text) => journal.warn(text));
-  const probe = world.probe(config.check, { clock });
+  const probe = world.probe(config.check, {
+    clock,
+    // Servers that are told who comes want to be told by everybody.
+    proxyProtocol: ground.means.kind === "embedded" ? config.proxy.protocol : undefined,
+  });
   const options = { ...ground, config, instance, journal, probe, clock, notifier };
   const loop = new CareLoop(options);
   const begin = async () => {

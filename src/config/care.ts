@@ -3,6 +3,7 @@
 import type { LogLevel } from "@logtape/logtape";
 import type { LogFormat } from "../log.ts";
 import type { Address } from "../model/address.ts";
+import type { ProxyProtocol } from "../wire/proxy_protocol.ts";
 import type { Endpoint } from "../model/endpoint.ts";
 
 /** How a packet for the virtual address gets to IPVS on this host. */
@@ -42,16 +43,13 @@ export type Backend = typeof BACKENDS[number];
 export const DATAPLANES = ["kernel", "embedded", "auto"] as const;
 export type DataplaneChoice = typeof DATAPLANES[number];
 
-/** How the embedded proxy tells servers who the client is. */
-export const PROXY_PROTOCOLS = ["v1", "v2"] as const;
-export type ProxyProtocol = typeof PROXY_PROTOCOLS[number];
-
 /** "auto" is what suits the host. */
 export const MASQUERADE_CHOICES = ["auto", "nftables", "iptables"] as const;
 export type MasqueradeChoice = typeof MASQUERADE_CHOICES[number];
 
 /** What only the embedded proxy has. */
 export interface ProxyConfig {
+  /** How servers are told who the client is; undefined: not at all. */
   readonly protocol: ProxyProtocol | undefined;
   readonly connectTimeoutMs: number;
   readonly idleTimeoutMs: number;

@@ -1,7 +1,8 @@
 /** The flags of `lvscare care` as data. */
 
 import type { LogFormat } from "../log.ts";
-import { BACKENDS, DATAPLANES, MASQUERADE_CHOICES, PROXY_PROTOCOLS } from "./care.ts";
+import { PROXY_PROTOCOLS } from "../wire/proxy_protocol.ts";
+import { BACKENDS, DATAPLANES, MASQUERADE_CHOICES } from "./care.ts";
 import { type CareFlag, CHECK_FLAGS } from "./check_flags.ts";
 
 export const MODES = ["route", "link", ""] as const;

@@ -1,6 +1,7 @@
 /** The flags of the embedded proxy. */
 
-import { type CareConfig, PROXY_PROTOCOLS, type ProxyConfig } from "./care.ts";
+import { PROXY_PROTOCOLS } from "../wire/proxy_protocol.ts";
+import type { CareConfig, ProxyConfig } from "./care.ts";
 import type { CareFlagName } from "./care_flags.ts";
 import { findOne, findValue, refuse, type Sources } from "./given.ts";
 import { readChoice, readDurationMs } from "./values.ts";

@@ -1,6 +1,6 @@
 /** What stands before the servers of one virtual service, and what it needs around it. */
 
-import type { ProxyProtocol } from "../../config/care.ts";
+import type { ProxyProtocol } from "../../wire/proxy_protocol.ts";
 import type { Reactor } from "./reactor.ts";
 
 export interface Frontend {

@@ -2,6 +2,7 @@
 
 import { addressFromBytes, addressToBytes } from "../../model/address.ts";
 import type { Endpoint } from "../../model/endpoint.ts";
+import type { ProxiedEnd } from "../../wire/proxy_protocol.ts";
 import { AF_INET, AF_INET6, type SocketAddress } from "../../sys/sockets.ts";
 
 export function toSocketAddress({ address, port }: Endpoint): SocketAddress {
@@ -17,11 +18,7 @@ export function toSocketAddress({ address, port }: Endpoint): SocketAddress {
 }
 
 /** A client, as schedulers and servers want to know it. */
-export interface Client {
-  /** 4 or 16 bytes in network order. */
-  readonly bytes: Uint8Array;
-  readonly port: number;
-}
+export type Client = ProxiedEnd;
 
 export function toClient(address: SocketAddress): Client {
   const six = (address[0]! | (address[1]! << 8)) === AF_INET6;

@@ -1,7 +1,7 @@
 /** An IPVS table whose services this process serves itself: what the kernel would do, without the kernel. */
 
 import type { Clock } from "../../clock.ts";
-import type { ProxyProtocol } from "../../config/care.ts";
+import type { ProxyProtocol } from "../../wire/proxy_protocol.ts";
 import { LvscareError, SyscallError, UnsupportedError } from "../../errors.ts";
 import { describeChange } from "../../kernel/ipvs_request.ts";
 import type { IpvsTable, ListOptions } from "../../kernel/ipvs_table.ts";

@@ -13,7 +13,7 @@ import {
 import { type Endpoint, printEndpoint } from "../../model/endpoint.ts";
 import type { Backend } from "./backend.ts";
 import type { Balancer } from "./balancer.ts";
-import { proxyHeader } from "./proxy_protocol.ts";
+import { proxyHeader } from "../../wire/proxy_protocol.ts";
 import type { Reactor, Unfinished, Watcher } from "./reactor.ts";
 import { type Client, toClient, toSocketAddress } from "./socket_address.ts";
 import type { Frontend, Surroundings } from "./frontend.ts";

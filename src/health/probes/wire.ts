@@ -13,6 +13,8 @@ export interface WireOptions {
   readonly port: number;
   /** Whom a server of several certificates is asked for, and whom its certificate must name. */
   readonly serverName: string;
+  /** What the server must read before anything else, encrypted or not. */
+  readonly preface?: Uint8Array | undefined;
   /** Closes the connection, also one that is still being made. */
   readonly signal: AbortSignal;
 }
@@ -22,7 +24,7 @@ export type OpenWire = (options: WireOptions) => Promise<Wire>;
 /** Answers to health checks are small. */
 const CHUNK = 4 << 10;
 
-export async function openPlain({ hostname, port, signal }: WireOptions): Promise<Wire> {
+export async function openPlain({ hostname, port, preface, signal }: WireOptions): Promise<Wire> {
   const connection = await Deno.connect({ hostname, port, signal });
   const close = () => {
     signal.removeEventListener("abort", close);
@@ -34,10 +36,17 @@ export async function openPlain({ hostname, port, signal }: WireOptions): Promis
   };
   signal.addEventListener("abort", close);
   const buffer = new Uint8Array(CHUNK);
+  const write = async (bytes: Uint8Array) => {
+    for (let at = 0; at < bytes.length;) at += await connection.write(bytes.subarray(at));
+  };
+  try {
+    if (preface) await write(preface);
+  } catch (error) {
+    close();
+    throw error;
+  }
   return {
-    async write(bytes) {
-      for (let at = 0; at < bytes.length;) at += await connection.write(bytes.subarray(at));
-    },
+    write,
     async read() {
       const length = await connection.read(buffer);
       return length === null ? undefined : buffer.slice(0, length);

@@ -43,6 +43,10 @@ export type Backend = typeof BACKENDS[number];
 export const DATAPLANES = ["kernel", "embedded", "auto"] as const;
 export type DataplaneChoice = typeof DATAPLANES[number];
 
+/** The schedulers that mean something to the embedded proxy. */
+export const PROXY_SCHEDULERS = ["rr", "wrr", "lc", "wlc", "sh", "mh"] as const;
+export type ProxyScheduler = typeof PROXY_SCHEDULERS[number];
+
 /** "auto" is what suits the host. */
 export const MASQUERADE_CHOICES = ["auto", "nftables", "iptables"] as const;
 export type MasqueradeChoice = typeof MASQUERADE_CHOICES[number];

@@ -10,6 +10,7 @@ import {
   DATAPLANES,
   MASQUERADE_CHOICES,
   type Mode,
+  PROXY_SCHEDULERS,
 } from "./care.ts";
 import { readCheck } from "./care_check.ts";
 import { readServers, readVirtualServer } from "./care_endpoints.ts";
@@ -52,7 +53,7 @@ export function readCareConfig(input: CareInput): CareReading {
     dataplane,
     readMode({ sources: input, virtual: virtualServer.address, hosts: input.hosts }),
   );
-  const scheduler = readScheduler(value("scheduler"));
+  const scheduler = readScheduler(value("scheduler"), dataplane);
   const config: CareConfig = {
     virtualServer,
     servers,
@@ -130,8 +131,12 @@ function adviseOn(word: string): string {
 const SCHEDULERS = "rr wrr lc wlc lblc lblcr dh sh sed nq fo ovf mh twos".split(" ");
 
 /** Which schedulers there are is the kernel's to say, and newer ones have more. */
-function readScheduler(given: Given): { name: string; notes: string[] } {
+function readScheduler(
+  given: Given,
+  dataplane: CareConfig["dataplane"],
+): { name: string; notes: string[] } {
   const { text, name } = given;
+  if (dataplane === "embedded") return { name: readChoice(given, PROXY_SCHEDULERS), notes: [] };
   if (!/^[a-z]{1,15}$/.test(text)) {
     refuse(
       given,

@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { BINARY, CareLab, until, V4 } from "../support/care_lab.ts";
+import { withoutIpvs } from "../support/ipvs_module.ts";
 import { must } from "../support/network.ts";
 import { run } from "../support/process.ts";
 
@@ -122,11 +123,7 @@ Deno.test("a scheduler that the kernel does not have is told with its module, an
 
 Deno.test("ip_vs is loaded when it is missing, with the scheduler; where it cannot be, one line says why", async () => {
   await using lab = await CareLab.open(V4);
-  await unloadIpvs();
-  const helper = "/proc/sys/kernel/modprobe";
-  const modprobe = await Deno.readTextFile(helper);
-  try {
-    await Deno.writeTextFile(helper, "/bin/false");
+  await withoutIpvs(async () => {
     const { status, stdout, stderr } = await inMounts(
       "mount -t tmpfs none /lib/modules && mount -t tmpfs none /usr/sbin",
       [BINARY, ...lab.flags(), ...ONCE],
@@ -136,9 +133,7 @@ Deno.test("ip_vs is loaded when it is missing, with the scheduler; where it cann
     const loaded = await lab.lvscare([...lab.flags(), ...ONCE, "--scheduler", "mh"]);
     assert.equal(loaded.status, 0, loaded.stdout + loaded.stderr);
     assert.match(await Deno.readTextFile("/proc/modules"), /^ip_vs_mh /m);
-  } finally {
-    await Deno.writeTextFile(helper, modprobe.trim());
-  }
+  });
   await works(lab);
 });
 
@@ -161,31 +156,3 @@ Deno.test("it ends at once in the middle of a check that hangs", async () => {
   await silent.accepted;
   assert.equal((await care.stop()).code, 0, care.output + care.errors);
 });
-
-async function unloadIpvs(): Promise<void> {
-  let said = "";
-  for (let i = 0; i < 100; i++) {
-    await clearEveryTable();
-    const line = /^ip_vs \d+ \d+ (\S+)/m.exec(await Deno.readTextFile("/proc/modules"));
-    const users = (line?.[1] ?? "").split(",").filter((name) => name.startsWith("ip_vs"));
-    const { status, stderr } = await run(["rmmod", ...users, "ip_vs"], { env: ENV });
-    if (status === 0) return;
-    said = stderr;
-    // The namespaces of tests before this one are being taken down.
-    await new Promise((resolve) => setTimeout(resolve, 100));
-  }
-  throw new Error(`ip_vs stays loaded: ${said}`);
-}
-
-/** A thread of the runtime that was started inside of an earlier test's namespace keeps it, with its services. */
-async function clearEveryTable(): Promise<void> {
-  const seen = new Set<string>();
-  for await (const { name } of Deno.readDir("/proc/self/task")) {
-    const path = `/proc/${Deno.pid}/task/${name}/ns/net`;
-    const namespace = await Deno.readLink(path).catch(() => "");
-    if (namespace === "" || seen.has(namespace)) continue;
-    seen.add(namespace);
-    // The thread may be gone by now.
-    await run(["nsenter", `--net=${path}`, "ipvsadm", "-C"], { env: ENV });
-  }
-}

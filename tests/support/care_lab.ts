@@ -185,6 +185,11 @@ export class CareLab implements AsyncDisposable {
     return this.#start([...ALONE, BINARY, ...args], {});
   }
 
+  /** The same by way of another program, which runs what stands behind its own words. */
+  startBy(words: readonly string[], args: readonly string[]): CareProcess {
+    return this.#start([...words, BINARY, ...args], {});
+  }
+
   #start(argv: readonly string[], env: Record<string, string>): CareProcess {
     const process = new CareProcess(argv, { PATH, LC_ALL: "C", ...env });
     this.#processes.push(process);

@@ -148,6 +148,27 @@ const RIGHT: Readonly<Record<string, Right>> = {
     words: ["--health-status=401, 403", "--health-status=401", "--health-status=599"],
     means: check({ extraStatus: [401, 403, 599] }),
   },
+  "the embedded proxy": {
+    words: [
+      ...["--dataplane", "embedded", "--proxy-protocol=v2", "--connect-timeout=1500ms"],
+      ...["--idle-timeout", "3600", "--scheduler=mh", "--drain"],
+    ],
+    means: {
+      dataplane: "embedded",
+      proxy: { protocol: "v2", connectTimeoutMs: 1500, idleTimeoutMs: 3_600_000 },
+      scheduler: "mh",
+      drain: true,
+      mode: { kind: "none" },
+    },
+  },
+  "whatever suits, with what the proxy is to have": {
+    words: ["--dataplane=auto", "--proxy-protocol=v1", "--scheduler=lblc"],
+    means: {
+      dataplane: "auto",
+      proxy: { ...DEFAULTS.proxy, protocol: "v1" },
+      scheduler: "lblc",
+    },
+  },
   "the rest": {
     words: [
       ...["--rise=2", "--fall=1000", "--keep-last", "--backend=command", "--logger=DEBG"],

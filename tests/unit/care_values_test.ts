@@ -55,6 +55,36 @@ Deno.test("wrong values are refused with what must be, and with the nearest righ
       said: '--masqueradebit "07": must be a whole number from 0 to 31',
     },
     {
+      words: [...GOOD, "--dataplane", "ebpf"],
+      said: '--dataplane "ebpf": must be kernel, embedded or auto',
+    },
+    {
+      words: [...GOOD, "--dataplane=embedded", "--scheduler=lblc"],
+      said: '--scheduler "lblc": must be rr, wrr, lc, wlc, sh or mh',
+    },
+    {
+      words: [...GOOD, "--dataplane=embedded", "--run-once"],
+      said: '--run-once "true": nothing stays of an embedded proxy that has ended',
+    },
+    {
+      words: [...GOOD, "--proxy-protocol", "v1"],
+      said: '--proxy-protocol "v1": IPVS in the kernel has no such thing ' +
+        "(it is for --dataplane embedded)",
+    },
+    {
+      words: [...GOOD, "--dataplane=embedded", "--proxy-protocol=v3"],
+      said: '--proxy-protocol "v3": must be v1 or v2 (did you mean v1?)',
+    },
+    {
+      words: [...GOOD, "--dataplane=embedded", "--connect-timeout=0"],
+      said: '--connect-timeout "0": must be from 100ms to 1h',
+    },
+    {
+      words: [...GOOD, "--dataplane=embedded", "--idle-timeout=soon"],
+      said: '--idle-timeout "soon": is no duration, must be seconds or a duration such as ' +
+        "500ms, 5s or 1m30s",
+    },
+    {
       words: [...GOOD, "--masquerade", "iptable"],
       said: '--masquerade "iptable": must be auto, nftables or iptables (did you mean iptables?)',
     },

@@ -1,5 +1,6 @@
 /** Who gets the next connection: the kernel's schedulers, as far as they mean something to a proxy. Pure. */
 
+import { PROXY_SCHEDULERS, type ProxyScheduler } from "../../config/care.ts";
 import type { SchedulerFlag } from "../../model/ipvs.ts";
 import type { Client } from "./socket_address.ts";
 
@@ -25,9 +26,12 @@ const MAKERS = {
   wlc: () => new LeastConnections(({ weight }) => weight),
   sh: (flags: readonly SchedulerFlag[]) => new SourceHashing(withPort(flags)),
   mh: (flags: readonly SchedulerFlag[]) => new Maglev(withPort(flags)),
-} as const satisfies Record<string, (flags: readonly SchedulerFlag[]) => Scheduler<Candidate>>;
+} as const satisfies Record<
+  ProxyScheduler,
+  (flags: readonly SchedulerFlag[]) => Scheduler<Candidate>
+>;
 
-export const SCHEDULERS: readonly string[] = Object.keys(MAKERS);
+export const SCHEDULERS: readonly string[] = PROXY_SCHEDULERS;
 
 /** The scheduler of that name; undefined for one that only the kernel has. */
 export function makeScheduler<C extends Candidate>(

@@ -152,7 +152,7 @@ async function installPackages(stages: readonly Stage[]): Promise<boolean> {
   if ([GUEST, BOOT, BENCH].some((stage) => stages.includes(stage))) {
     wanted.push(...NATIVE_PACKAGES, ...GUEST_PACKAGES, ...IN_GUEST_PACKAGES);
   }
-  if (stages.includes(BENCH)) wanted.push(...BENCH_PACKAGES);
+  if ([BENCH, BOOT].some((stage) => stages.includes(stage))) wanted.push(...BENCH_PACKAGES);
   const missing = [...new Set(wanted)].filter((name) => !isInstalled(name));
   if (missing.length === 0) return true;
   if (Deno.uid() !== 0) {

@@ -7,13 +7,27 @@
  * wrk asks, nginx answers; "CPU" is the proxy's own time, user's and kernel's.
  */
 
+import { openGround } from "../../src/care/ground.ts";
+import { runCare } from "../../src/care/run.ts";
 import { systemClock } from "../../src/clock.ts";
+import { parseAddress } from "../../src/model/address.ts";
+import { careConfig } from "../support/care_arbitraries.ts";
+import { HOST } from "../support/care_inside.ts";
 import { median, printTable } from "./report.ts";
 
 const ROOT = new URL("../../", import.meta.url).pathname;
 const CONNECTIONS = 64;
 const SERVERS = 3;
 const BIG_MB = 256;
+const REACTIONS = 20;
+
+const MEGABYTES: Readonly<Record<string, number>> = {
+  B: 2 ** -20,
+  KB: 2 ** -10,
+  MB: 1,
+  GB: 2 ** 10,
+  TB: 2 ** 20,
+};
 
 interface Load {
   readonly name: string;
@@ -44,14 +58,6 @@ interface Measured {
   readonly perSecond: number;
   readonly cpuUs: number;
 }
-
-const MEGABYTES: Readonly<Record<string, number>> = {
-  B: 2 ** -20,
-  KB: 2 ** -10,
-  MB: 1,
-  GB: 2 ** 10,
-  TB: 2 ** 20,
-};
 
 await main(Number(Deno.args[0] ?? 5), Number(Deno.args[1] ?? 3));
 
@@ -85,7 +91,13 @@ async function main(seconds: number, rounds: number): Promise<void> {
       { name: "HAProxy", port: haproxyPort, pid: haproxy.pid },
     ];
     for (const { port } of proxies) await answering(port);
+    const idle = await memoryMb(embedded.pid);
     await compare(proxies, servers[0]!, seconds, rounds);
+    const [ours, theirs] = await Promise.all(proxies.map(({ pid }) => memoryMb(pid)));
+    console.log(
+      `\nmemory: embedded ${idle} MB before, ${ours} MB after, HAProxy ${theirs} MB after`,
+    );
+    console.log(`from a failed check to weight 0: median ${(await reactionMs()).toFixed(2)} ms`);
   } finally {
     for (const child of children) {
       try {
@@ -169,6 +181,61 @@ async function cpuUs(pid: number): Promise<number> {
   const stat = await Deno.readTextFile(`/proc/${pid}/stat`);
   const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
   return (Number(fields[11]) + Number(fields[12])) * 10_000;
+}
+
+async function memoryMb(pid: number): Promise<string> {
+  const status = await Deno.readTextFile(`/proc/${pid}/status`);
+  return (Number(/^VmRSS:\s+(\d+) kB/m.exec(status)?.[1]) / 1024).toFixed(0);
+}
+
+/** How long it takes from a check that failed until the proxy has the weight. Every other check fails. */
+async function reactionMs(): Promise<number> {
+  const stateDir = await Deno.makeTempDir({ prefix: "lvscare-bench-" });
+  const [port = 0] = freePorts(1);
+  const config = careConfig({
+    ...{ stateDir, intervalMs: 100, dataplane: "embedded", mode: { kind: "none" } },
+    virtualServer: { address: parseAddress("127.0.0.1")!, port },
+    servers: [{ address: parseAddress("127.0.0.1")!, port: 1 }],
+  });
+  const seen: number[] = [];
+  let checks = 0;
+  let failedAtMs = 0;
+  let stop = () => {};
+  await runCare(config, [], {
+    clock: systemClock,
+    pid: Deno.pid,
+    unit: undefined,
+    openNotifier: () => undefined,
+    out: () => {},
+    exit: (status) => Deno.exit(status),
+    onSignal: (signal, body) => {
+      if (signal === "SIGTERM") stop = body;
+      return { [Symbol.dispose]: () => {} };
+    },
+    openGround: async (config, warn) => {
+      const ground = await openGround(config, HOST, warn);
+      const apply = ground.dataplane.apply.bind(ground.dataplane);
+      ground.dataplane.apply = async (step) => {
+        await apply(step);
+        if (step.kind !== "change" || step.change.kind !== "editServer") return;
+        if (step.change.server.weight !== 0) return;
+        seen.push(performance.now() - failedAtMs);
+        if (seen.length === REACTIONS) stop();
+      };
+      return ground;
+    },
+    probe: () => ({
+      describe: () => "a check",
+      run: () => {
+        failedAtMs = performance.now();
+        return Promise.resolve(
+          checks++ % 2 === 0 ? { ok: true } : { ok: false, reason: "the bench wants it so" },
+        );
+      },
+    }),
+  });
+  await Deno.remove(stateDir, { recursive: true });
+  return median(seen);
 }
 
 async function answering(port: number): Promise<void> {

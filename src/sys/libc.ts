@@ -36,15 +36,18 @@ export type Libc = Deno.DynamicLibrary<typeof SYMBOLS>["symbols"];
 let loaded: Libc | undefined;
 
 export function libc(): Libc {
-  if (loaded) return loaded;
-  const library = openLibrary("libc.so.6", SYMBOLS);
-  if (!library) {
-    throw new UnsupportedError("open libc.so.6: not found where FFI is allowed", "libc.so.6", {
-      hint: "allow FFI for the path of this host's libc.so.6",
-    });
-  }
-  loaded = library.symbols;
-  return loaded;
+  return loaded ??= openLibc(SYMBOLS);
+}
+
+/** Those functions of this host's libc. */
+export function openLibc<const S extends Deno.ForeignLibraryInterface>(
+  symbols: S,
+): Deno.DynamicLibrary<S>["symbols"] {
+  const library = openLibrary("libc.so.6", symbols);
+  if (library) return library.symbols;
+  throw new UnsupportedError("open libc.so.6: not found where FFI is allowed", "libc.so.6", {
+    hint: "allow FFI for the path of this host's libc.so.6",
+  });
 }
 
 const errnoBytes = new Int32Array(1);

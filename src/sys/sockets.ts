@@ -3,10 +3,8 @@
  * errno below zero; only what fails when something is set up is thrown.
  */
 
-import { UnsupportedError } from "../errors.ts";
 import { errnoNumber } from "./errno.ts";
-import { errnoError } from "./libc.ts";
-import { openLibrary } from "./library.ts";
+import { errnoError, openLibc } from "./libc.ts";
 
 const SYMBOLS = {
   socket: { parameters: ["i32", "i32", "i32"], result: "i32" },
@@ -47,13 +45,7 @@ const errnoBytes = new Int32Array(1);
 
 export function socketLibrary(): SocketLibrary {
   if (loaded) return loaded;
-  const library = openLibrary("libc.so.6", SYMBOLS);
-  if (!library) {
-    throw new UnsupportedError("open libc.so.6: not found where FFI is allowed", "libc.so.6", {
-      hint: "allow FFI for the path of this host's libc.so.6",
-    });
-  }
-  loaded = library.symbols;
+  loaded = openLibc(SYMBOLS);
   // It belongs to the thread, and all calls are made by the same one.
   errnoAt = loaded.__errno_location();
   return loaded;

@@ -159,15 +159,17 @@ Deno.test("megabytes both ways at once come through byte by byte as they were", 
   const echo = conductServer((connection) => connection.readable.pipeTo(connection.writable));
   await lab.serve([lab.add(echo)]);
   const sent = new Uint8Array(8 << 20);
-  for (let i = 0, value = 1; i < sent.length; i++) {
+  let value = 1;
+  for (let i = 0; i < sent.length; i++) {
     value = (value * 1_103_515_245 + 12_345) & 0x7fff_ffff;
     sent[i] = value >> 16;
   }
   const connection = await Deno.connect({ hostname: LOOPBACK, port: lab.port });
   const sending = (async () => {
-    for (let at = 0, step = 1; at < sent.length; step = step * 7 % 100_003) {
+    let step = 1;
+    for (let at = 0; at < sent.length; at += step) {
+      step = step * 7 % 100_003;
       await writeAll(connection, sent.subarray(at, at + step));
-      at += step;
     }
     await connection.closeWrite();
   })();

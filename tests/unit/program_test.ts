@@ -132,7 +132,7 @@ Deno.test("errors answer for their errno only", () => {
 Deno.test("complete() offers what may stand in place of the last word", () => {
   const program = createProgram({ output: capture(), host, debug: false, setStatus: () => {} });
   const cases: [string[], string[]][] = [
-    [[""], ["care", "ipvs", "version", "completions"]],
+    [[""], ["care", "demo", "ipvs", "version", "completions"]],
     [["ver"], ["version"]],
     [["--ver"], ["--version"]],
     [["completions", ""], ["bash", "zsh", "fish"]],

@@ -24,8 +24,8 @@ const MAKERS = {
   wrr: () => new WeightedRoundRobin(),
   lc: () => new LeastConnections(() => 1),
   wlc: () => new LeastConnections(({ weight }) => weight),
-  sh: (flags: readonly SchedulerFlag[]) => new SourceHashing(withPort(flags)),
-  mh: (flags: readonly SchedulerFlag[]) => new Maglev(withPort(flags)),
+  sh: (flags: readonly SchedulerFlag[]) => new Hashing(fillBuckets, withPort(flags)),
+  mh: (flags: readonly SchedulerFlag[]) => new Hashing(fillSlots, withPort(flags)),
 } as const satisfies Record<
   ProxyScheduler,
   (flags: readonly SchedulerFlag[]) => Scheduler<Candidate>
@@ -128,55 +128,45 @@ class LeastConnections<C extends Candidate> implements Scheduler<C> {
   }
 }
 
-const SH_BUCKETS = 256;
-
-/** The same client to the same server: as many of 256 buckets each as its weight calls for. */
-class SourceHashing<C extends Candidate> implements Scheduler<C> {
+/** The same client to the same server: the one at its place in a table. */
+class Hashing<C extends Candidate> implements Scheduler<C> {
+  readonly #fill: (candidates: readonly C[]) => C[];
   readonly #withPort: boolean;
-  #buckets: C[] = [];
+  #table: readonly C[] = [];
 
-  constructor(withPort: boolean) {
+  constructor(fill: (candidates: readonly C[]) => C[], withPort: boolean) {
+    this.#fill = fill;
     this.#withPort = withPort;
   }
 
   update(candidates: readonly C[]): void {
     // In the order of names: that of adding is not the same after a restart.
-    const sorted = byName(candidates);
-    const turns = sorted.flatMap((each) => Array<C>(Math.min(each.weight, SH_BUCKETS)).fill(each));
-    this.#buckets = turns.length === 0
-      ? []
-      : Array.from({ length: SH_BUCKETS }, (_, i) => turns[i % turns.length]!);
+    const useful = candidates.filter(({ weight }) => weight > 0)
+      .toSorted((a, b) => a.name < b.name ? -1 : a.name > b.name ? 1 : 0);
+    this.#table = useful.length === 0 ? [] : this.#fill(useful);
   }
 
   pick(client: Client, mayTake: (candidate: C) => boolean): C | undefined {
-    return fromTable(this.#buckets, hashClient(client, this.#withPort), mayTake);
+    return fromTable(this.#table, hashClient(client, this.#withPort), mayTake);
   }
+}
+
+const BUCKETS = 256;
+
+/** As many buckets each, in turn, as the weights call for. */
+function fillBuckets<C extends Candidate>(candidates: readonly C[]): C[] {
+  const turns = candidates.flatMap((each) => Array<C>(Math.min(each.weight, BUCKETS)).fill(each));
+  return Array.from({ length: BUCKETS }, (_, i) => turns[i % turns.length]!);
 }
 
 /** A prime, as the method wants it; the kernel's own default. */
 const MAGLEV_SLOTS = 4093;
 
-/** As above, and nearly all clients keep their server when another one comes or goes. */
-class Maglev<C extends Candidate> implements Scheduler<C> {
-  readonly #withPort: boolean;
-  #slots: C[] = [];
-
-  constructor(withPort: boolean) {
-    this.#withPort = withPort;
-  }
-
-  update(candidates: readonly C[]): void {
-    this.#slots = populate(byName(candidates));
-  }
-
-  pick(client: Client, mayTake: (candidate: C) => boolean): C | undefined {
-    return fromTable(this.#slots, hashClient(client, this.#withPort), mayTake);
-  }
-}
-
-/** Each candidate takes the next free slot of its own permutation, as often in a round as its weight says. */
-function populate<C extends Candidate>(candidates: readonly C[]): C[] {
-  if (candidates.length === 0) return [];
+/**
+ * Each candidate takes the next free slot of its own permutation, as often in a round as its weight says: nearly
+ * all clients keep their server when another one comes or goes.
+ */
+function fillSlots<C extends Candidate>(candidates: readonly C[]): C[] {
   const slots = Array<C | undefined>(MAGLEV_SLOTS).fill(undefined);
   const scale = candidates.map(({ weight }) => weight).reduce(divisor);
   const walks = candidates.map((candidate) => ({
@@ -199,11 +189,6 @@ function populate<C extends Candidate>(candidates: readonly C[]): C[] {
 
 function divisor(a: number, b: number): number {
   return b === 0 ? a : divisor(b, a % b);
-}
-
-function byName<C extends Candidate>(candidates: readonly C[]): C[] {
-  return candidates.filter(({ weight }) => weight > 0)
-    .toSorted((a, b) => a.name < b.name ? -1 : a.name > b.name ? 1 : 0);
 }
 
 /** The server of the slot, or the next one behind it that may be taken. */

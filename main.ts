@@ -39,7 +39,8 @@ function die(event: ErrorEvent | PromiseRejectionEvent): void {
 addEventListener("error", die);
 addEventListener("unhandledrejection", die);
 
-const columns = Deno.stdout.isTerminal() ? Deno.consoleSize().columns : undefined;
+// A terminal that does not know its width says 0.
+const columns = (Deno.stdout.isTerminal() && Deno.consoleSize().columns) || undefined;
 Deno.exit(
   await runCli(Deno.args, {
     output: processOutput,

@@ -33,7 +33,7 @@ export function demoRunner(openGround: CareWorld["openGround"]): CliHost["runDem
       care: { ...PROCESS, openGround },
       onSignal: PROCESS.onSignal,
       write: writeLine,
-      columns: Deno.stdout.isTerminal() ? Deno.consoleSize().columns : undefined,
+      columns: Deno.stdout.isTerminal() ? Deno.consoleSize().columns || 80 : undefined,
     });
 }
 

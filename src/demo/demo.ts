@@ -162,33 +162,40 @@ class Demo {
     await counting();
   }
 
-  /** Shows who answers, every second as a line, or all the time in one that moves. */
+  /** Shows how many each answered in the last second: every second as a line, or all the time in one that moves. */
   #count(client: DemoClient): () => Promise<void> {
     const started = performance.now();
-    let before = this.#servers.map(() => 0);
+    const { isTerminal } = this.#screen;
+    const everyMs = isTerminal ? LOOK_MS : 1000;
+    const seen: number[][] = [];
     let isOver = false;
-    const everyMs = this.#screen.isTerminal ? LOOK_MS : 1000;
     const counting = (async () => {
-      for (let i = 1; !isOver; i++) {
-        await Promise.race([
-          pause(started + i * everyMs - performance.now()),
-          this.#ending.promise,
-        ]);
-        if (this.#isEnding) return;
+      while (!isOver) {
         const now = this.#servers.map(({ name }) => client.answersOf(name));
-        const shown = this.#screen.isTerminal ? now : now.map((count, k) => count - before[k]!);
-        before = now;
-        const seconds = ((performance.now() - started) / 1000).toFixed(0).padStart(2);
-        const counts = this.#servers.map(({ name }, k) => `${name} ${`${shown[k]}`.padStart(4)}`);
-        const text = `${seconds} s   ${counts.join("   ")}   failed ${client.failures.length}`;
-        if (this.#screen.isTerminal) this.#screen.move(text);
-        else this.#screen.line(text);
+        seen.push(now);
+        const before = seen.at(-1 - 1000 / everyMs) ?? seen[0]!;
+        const last = now.map((count, i) => count - before[i]!);
+        if (isTerminal) this.#screen.move(this.#status(client, last, started));
+        else if (seen.length > 1) this.#screen.line(this.#status(client, last, started));
+        const dueMs = started + seen.length * everyMs;
+        await this.#pause(dueMs - performance.now());
+        if (this.#isEnding) return;
       }
     })();
     return async () => {
       isOver = true;
       await counting;
     };
+  }
+
+  #status({ failures }: DemoClient, last: readonly number[], startedMs: number): string {
+    const seconds = ((performance.now() - startedMs) / 1000).toFixed(0).padStart(2);
+    const counts = this.#servers.map(({ name }, i) => {
+      const count = last[i] ?? 0;
+      const bar = this.#screen.isTerminal ? ` ${"▇".repeat(count / 10).padEnd(5)}` : "";
+      return `${name} ${`${count}`.padStart(4)}${bar}`;
+    });
+    return `${seconds} s   ${counts.join("   ")}   failed ${failures.length}`;
   }
 
   #sum(client: DemoClient): number {

@@ -196,6 +196,21 @@ export function connectionError(fd: number): number {
   return -ERROR[0]!;
 }
 
+/**
+ * Whether a connection has come back to its own beginning: to a port of this host that nobody listens on the
+ * kernel connects whoever happens to come from that very port.
+ */
+export function meetsItself(fd: number, address: SocketAddress): boolean {
+  PEER_LENGTH[0] = PEER.length;
+  if (loaded!.getsockname(fd, PEER, PEER_LENGTH) < 0) return false;
+  // Family, port and address; what is behind them says nothing of the place.
+  const from = socketFamily(address) === AF_INET6 ? 8 : 4;
+  const to = from === 8 ? 24 : 8;
+  for (let i = 0; i < 4; i++) if (PEER[i] !== address[i]) return false;
+  for (let i = from; i < to; i++) if (PEER[i] !== address[i]) return false;
+  return true;
+}
+
 /** How many bytes came; 0 at their end. The size is the buffer's, made once. */
 export function receive(fd: number, buffer: Uint8Array<ArrayBuffer>, size: bigint): number {
   const length = loaded!.recv(fd, buffer, size, 0);

@@ -4,6 +4,8 @@ import assert from "node:assert/strict";
 import type { LvscareError } from "../../src/errors.ts";
 import type { Address } from "../../src/model/address.ts";
 import { until } from "../support/care_lab.ts";
+import { must } from "../support/network.ts";
+import { Namespace } from "../support/own_namespace.ts";
 import { serveFull } from "../support/http_servers.ts";
 import {
   conductServer,
@@ -113,6 +115,28 @@ Deno.test("a server that refuses costs no client anything, and a line of the log
   assert.deepEqual(await lab.askers(20), { a: 20 });
   assert.equal(lab.warnings.length, 2, lab.warnings.join("\n"));
   assert.match(lab.warnings[0]!, /took no connection for .*: connection refused/);
+});
+
+Deno.test("a way to a server that leads back to its own beginning is none", async () => {
+  const namespace = Namespace.make();
+  namespace.enter();
+  try {
+    await must("ip", "link", "set", "lo", "up");
+    await using lab = new ProxyLab({ port: 80 });
+    const servers = ["a", "b", "c", "d"].map((name) => lab.named(name));
+    // Few ports to come from, of which half are servers': soon somebody comes from there.
+    Deno.writeTextFileSync("/proc/sys/net/ipv4/ip_local_port_range", "45000 45007");
+    const nobodies = [45_000, 45_002, 45_004, 45_006];
+    await lab.serve([
+      ...nobodies.map((port) => plain({ address: LOOPBACK, port })),
+      ...servers,
+    ]);
+    for (let i = 0; i < 20; i++) {
+      assert.match(await lab.ask("hello", `127.0.4.${i + 1}`), /^[abcd]$/);
+    }
+  } finally {
+    namespace.close();
+  }
 });
 
 Deno.test("with no server that takes it a client is turned away, and that is said", async () => {

@@ -6,14 +6,7 @@ import { systemClock } from "../../src/clock.ts";
 import { EmbeddedIpvsTable, type EmbeddedOptions } from "../../src/dataplane/embedded/table.ts";
 import type { Address } from "../../src/model/address.ts";
 import type { Endpoint } from "../../src/model/endpoint.ts";
-import type {
-  IpvsChange,
-  Protocol,
-  Server,
-  ServerEntry,
-  Service,
-  ServiceKey,
-} from "../../src/model/ipvs.ts";
+import type { IpvsChange, Server, ServerEntry, Service, ServiceKey } from "../../src/model/ipvs.ts";
 import { until } from "./care_lab.ts";
 
 export const LOOPBACK = "127.0.0.1" as Address;
@@ -28,8 +21,8 @@ export class ProxyLab implements AsyncDisposable {
   readonly key: ServiceKey & { readonly kind: "address" };
   readonly #servers: AsyncDisposable[] = [];
 
-  constructor(options: Partial<EmbeddedOptions> & { protocol?: Protocol; address?: Address } = {}) {
-    const { protocol = "tcp", address = LOOPBACK, ...more } = options;
+  constructor(options: Partial<EmbeddedOptions> & Partial<ProxyLab["key"]> = {}) {
+    const { protocol = "tcp", address = LOOPBACK, port = freePort(address), ...more } = options;
     this.table = new EmbeddedIpvsTable({
       clock: systemClock,
       connectTimeoutMs: 5000,
@@ -38,7 +31,7 @@ export class ProxyLab implements AsyncDisposable {
       warn: (text) => this.warnings.push(text),
       ...more,
     });
-    this.key = { kind: "address", protocol, address, port: freePort(address) };
+    this.key = { kind: "address", protocol, address, port };
   }
 
   get port(): number {

@@ -4,8 +4,10 @@ import { FAILED, HUNG_UP, PEER_ENDED, READABLE, WRITABLE } from "../../sys/epoll
 import {
   AGAIN,
   closeSocket,
+  CONNECTION_REFUSED,
   connectionError,
   endWriting,
+  meetsItself,
   receive,
   resetSocket,
   send,
@@ -143,7 +145,9 @@ export class TcpSession implements Session, Unfinished {
       return false;
     }
     if (!server.isWritable) return false;
-    const error = connectionError(server.fd);
+    const { address } = this.#choice!.backend;
+    const error = connectionError(server.fd) ||
+      (meetsItself(server.fd, address) ? CONNECTION_REFUSED : 0);
     if (error !== 0) {
       this.#refused(error);
       return false;

@@ -31,7 +31,7 @@ export async function openGround(
 ): Promise<CareGround> {
   switch (config.dataplane) {
     case "kernel":
-      return kernelGround(await openKernelOf(config, parts), parts);
+      return kernelGround(await openKernelOf(config, parts), parts, config);
     case "embedded":
       return embeddedGround(config, parts, warn);
     case "auto":
@@ -46,11 +46,11 @@ async function chooseGround(
   warn: Warn,
 ): Promise<CareGround> {
   const kernel = await openKernelOf(config, parts);
-  if (config.clean || config.runOnce) return kernelGround(kernel, parts);
+  if (config.clean || config.runOnce) return kernelGround(kernel, parts, config);
   try {
     if (config.dryRun) await kernel.table.info();
     else await readyIpvs(kernel.table, parts.modules);
-    return kernelGround(kernel, parts);
+    return kernelGround(kernel, parts, config);
   } catch (error) {
     kernel.close();
     if (!(error instanceof UnsupportedError)) throw error;
@@ -65,13 +65,24 @@ function openKernelOf(config: CareConfig, { transport }: CareHostParts): Promise
   return openKernel({ backend, masquerade, transport, rulesFor });
 }
 
-function kernelGround(kernel: Kernel, { modules, sysctl }: CareHostParts): CareGround {
+function kernelGround(
+  kernel: Kernel,
+  { modules, sysctl }: CareHostParts,
+  { runOnce }: CareConfig,
+): CareGround {
   return {
     dataplane: new HostDataplane(kernel, sysctl),
     means: { kind: "kernel", rules: kernel.rules },
     choice: kernel.choice,
     farewell: "leaving everything in place",
-    ready: (scheduler, warn) => makeReady(kernel, modules, scheduler, warn),
+    async ready(scheduler, warn) {
+      try {
+        await makeReady(kernel, modules, scheduler, warn);
+      } catch (error) {
+        // Of a single run nothing would be left.
+        throw runOnce ? error : withAdvice(error);
+      }
+    },
   };
 }
 
@@ -90,6 +101,17 @@ function embeddedGround(config: CareConfig, parts: CareHostParts, warn: Warn): C
     ready: () => Promise.resolve(),
     openKernel: async () => new HostDataplane(await openKernelOf(config, parts), sysctl),
   };
+}
+
+/** There is another way than IPVS. */
+function withAdvice(error: unknown): unknown {
+  if (!(error instanceof UnsupportedError)) return error;
+  const { message, feature, hint } = error;
+  const advice = "balance without it: --dataplane embedded";
+  return new UnsupportedError(message, feature, {
+    hint: hint === undefined ? advice : `${hint}, or ${advice}`,
+    cause: error,
+  });
 }
 
 /** Without ip_vs nothing can be done. A scheduler may be part of the kernel, or be loaded by it. */

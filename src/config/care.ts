@@ -64,6 +64,10 @@ export interface CareConfig {
   readonly virtualServer: Endpoint;
   /** A name that can be one; whether the kernel has it is only known there. */
   readonly scheduler: string;
+  /** How long a client belongs to a server after its last connection; 0: not at all. */
+  readonly persistenceMs: number;
+  /** Connections at which a server gets no more; 0: no limit. */
+  readonly serverLimit: number;
   /** In the order given, without repetition; empty only for a clean. */
   readonly servers: readonly Endpoint[];
   readonly mode: Mode;

@@ -42,6 +42,25 @@ export const CARE_FLAGS = [
   },
   {
     group: BALANCED,
+    name: "persistence",
+    kind: "value",
+    value: "time",
+    initial: "0",
+    help:
+      "how long a client comes back to the same server after its last connection, up to 744h; " +
+      "0: not at all",
+  },
+  {
+    group: BALANCED,
+    name: "server-limit",
+    kind: "value",
+    value: "count",
+    initial: "0",
+    help:
+      "connections at which a server gets no more, until a quarter of them has gone; 0: no limit",
+  },
+  {
+    group: BALANCED,
     name: "dataplane",
     kind: "value",
     value: "who",

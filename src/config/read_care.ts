@@ -58,6 +58,8 @@ export function readCareConfig(input: CareInput): CareReading {
     virtualServer,
     servers,
     scheduler: scheduler.name,
+    persistenceMs: readDurationMs(value("persistence"), { min: "0s", max: "744h" }),
+    serverLimit: readInteger(value("server-limit"), 0, 999_999_999),
     mode,
     check: readCheck(input),
     intervalMs: readDurationMs(value("interval"), { min: "100ms", max: "24h" }),

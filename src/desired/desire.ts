@@ -3,7 +3,7 @@
 import type { CareConfig } from "../config/care.ts";
 import { addressFamily, familyBits } from "../model/address.ts";
 import type { Endpoint } from "../model/endpoint.ts";
-import type { ServerEntry, ServiceKey } from "../model/ipvs.ts";
+import type { Persistence, ServerEntry, ServiceKey } from "../model/ipvs.ts";
 import type { InterfaceAddress, Route } from "../model/link.ts";
 import type { MasqueradeKind } from "../model/masquerade.ts";
 import { type Drains, planLeaving } from "./leaving.ts";
@@ -49,12 +49,14 @@ export function desire(config: CareConfig, circumstances: Circumstances): Desire
     listed: config.servers,
     keepLast: config.keepLast,
     drain: config.drain,
+    upperThreshold: config.serverLimit,
   });
   const service = {
     key: serviceKey(virtualServer),
     scheduler: config.scheduler,
     schedulerFlags: [],
     onePacket: false,
+    ...(config.persistenceMs > 0 && { persistence: persistenceOf(config) }),
   };
   const isLink = mode.kind === "link";
   const { means } = circumstances;
@@ -78,6 +80,14 @@ export function desire(config: CareConfig, circumstances: Circumstances): Desire
 export function serviceKey(virtualServer: Endpoint): ServiceKey {
   const { address, port } = virtualServer;
   return { kind: "address", protocol: "tcp", address, port };
+}
+
+function persistenceOf({ virtualServer, persistenceMs }: CareConfig): Persistence {
+  return {
+    // The kernel counts in seconds, and 0 would be its own default.
+    timeoutS: Math.max(1, Math.round(persistenceMs / 1000)),
+    prefix: familyBits(addressFamily(virtualServer.address)),
+  };
 }
 
 /** The virtual address alone, without a network around it. */

@@ -15,6 +15,8 @@ export interface ListedOptions {
   readonly health: HealthStates;
   readonly weights: WeightMemories;
   readonly keepLast: boolean;
+  /** Connections at which a server gets no more; 0: no limit. */
+  readonly upperThreshold: number;
   /** A failed server stays as long as it has connections. */
   readonly drain: boolean;
   /** The servers that the service has now. */
@@ -27,7 +29,7 @@ export interface Listed {
 }
 
 export function planListed(options: ListedOptions): Listed {
-  const { listed, health, weights, keepLast, drain, table } = options;
+  const { listed, health, weights, keepLast, drain, table, upperThreshold } = options;
   const busy = new Set(
     table.filter(({ connections }) => drain && !isIdle(connections))
       .map(({ server }) => printEndpoint(server)),
@@ -40,7 +42,7 @@ export function planListed(options: ListedOptions): Listed {
     const found = health.get(name);
     const reason = found?.lastReason;
     const weight = healthyWeight(weights, { address, port });
-    const server = { address, port, weight, ...PLAIN };
+    const server = { address, port, weight, ...PLAIN, upperThreshold };
     if (found === undefined || found.state === "up") servers.push({ server });
     else if (name === last) servers.push({ server, why: `${reason}, but the last one stays` });
     else if (found.state === "draining" || busy.has(name)) {
@@ -50,10 +52,9 @@ export function planListed(options: ListedOptions): Listed {
   return { servers, removals };
 }
 
-/** As LVScare makes them: by masquerading, without limits. */
+/** As LVScare makes them: by masquerading. */
 const PLAIN = {
   forwarding: { method: "masquerade" },
-  upperThreshold: 0,
   lowerThreshold: 0,
 } as const;
 

@@ -110,6 +110,22 @@ export function testCare(name: string, open: () => Promise<Place>): void {
     assert.equal(Object.keys(await stage.answers()).length, 1);
   });
 
+  test("a client that is to come back does, and a full server gets no more", async (stage) => {
+    const run = await stage.start({ persistenceMs: 60_000 });
+    const [only, ...others] = Object.keys(await stage.answers(6));
+    assert.deepEqual(others, []);
+    await run.stop();
+    // Connections that have ended count in the kernel for a while.
+    const fresh = stage.servers.find(({ name }) => name !== only)!;
+    await stage.start({ serverLimit: 1, servers: [fresh.endpoint] });
+    fresh.hold();
+    const held = stage.request("/held");
+    await until(() => fresh.isHeld, "it has one");
+    await assert.rejects(stage.request());
+    fresh.release();
+    assert.equal(await held, fresh.name);
+  });
+
   test("dry, it says what it would do and does nothing", async (stage) => {
     const run = stage.start({ dryRun: true });
     await assert.rejects(run, /it ended with 3/);

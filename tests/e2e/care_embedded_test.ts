@@ -69,7 +69,11 @@ Deno.test("auto is IPVS where the kernel has it, and the proxy with a warning wh
 
   await withoutIpvs(async () => {
     const shell = 'mount -t tmpfs none /lib/modules && mount -t tmpfs none /usr/sbin && exec "$@"';
-    const care = lab.startBy(["unshare", "--mount", "sh", "-c", shell, "sh"], flags);
+    const alone = ["unshare", "--mount", "sh", "-c", shell, "sh"];
+    const refused = lab.startBy(alone, [...lab.flags(), ...LINK]);
+    assert.equal((await refused.end()).code, 1);
+    assert.match(refused.errors, /, or balance without it: --dataplane embedded\)\n$/);
+    const care = lab.startBy(alone, flags);
     await care.said(/add server 192\.168\.77\.4/);
     const warning =
       /warn this kernel has no IPVS, so this program balances by itself, as a proxy: .+/;

@@ -35,6 +35,8 @@ export function careConfig(differences: Partial<CareConfig> = {}): CareConfig {
       skipVerify: true,
       timeoutMs: 10_000,
     },
+    persistenceMs: 0,
+    serverLimit: 0,
     intervalMs: 5000,
     rise: 1,
     fall: 1,
@@ -91,6 +93,8 @@ export const config: fc.Arbitrary<CareConfig> = fc.constantFrom(...FAMILIES).cha
     mode,
     keepLast: fc.boolean(),
     drain: fc.boolean(),
+    persistenceMs: fc.constantFrom(0, 100, 300_000),
+    serverLimit: fc.constantFrom(0, 100),
     drainTimeoutMs: fc.constantFrom(0, 60_000),
     runOnce: fc.boolean(),
   }).map(careConfig);

@@ -37,6 +37,8 @@ export class StageServer {
   #held: PromiseWithResolvers<void> | undefined;
   isHealthy = true;
   asked = 0;
+  /** A request for /held is waiting. */
+  isHeld = false;
   checks = 0;
 
   constructor(place: Place, endpoint: Endpoint) {
@@ -75,7 +77,10 @@ export class StageServer {
       return new Response("", { status: this.isHealthy ? 200 : 500 });
     }
     this.asked++;
-    if (path === "/held") await this.#held?.promise;
+    if (path === "/held" && this.#held) {
+      this.isHeld = true;
+      await this.#held.promise;
+    }
     return new Response(`${this.name}\n`, { headers: { connection: "close" } });
   }
 }

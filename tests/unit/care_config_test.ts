@@ -23,6 +23,8 @@ const DEFAULTS: CareConfig = {
     skipVerify: true,
     timeoutMs: 10_000,
   },
+  persistenceMs: 0,
+  serverLimit: 0,
   intervalMs: 5_000,
   rise: 1,
   fall: 1,
@@ -147,6 +149,10 @@ const RIGHT: Readonly<Record<string, Right>> = {
   "more healthy codes, each once": {
     words: ["--health-status=401, 403", "--health-status=401", "--health-status=599"],
     means: check({ extraStatus: [401, 403, 599] }),
+  },
+  "clients that come back, and limits": {
+    words: ["--persistence=5m", "--server-limit", "1000"],
+    means: { persistenceMs: 300_000, serverLimit: 1000 },
   },
   "the embedded proxy": {
     words: [

@@ -55,6 +55,14 @@ Deno.test("wrong values are refused with what must be, and with the nearest righ
       said: '--masqueradebit "07": must be a whole number from 0 to 31',
     },
     {
+      words: [...GOOD, "--persistence=745h"],
+      said: '--persistence "745h": must be from 0s to 744h',
+    },
+    {
+      words: [...GOOD, "--server-limit=many"],
+      said: '--server-limit "many": must be a whole number from 0 to 999999999',
+    },
+    {
       words: [...GOOD, "--dataplane", "ebpf"],
       said: '--dataplane "ebpf": must be kernel, embedded or auto',
     },

@@ -31,7 +31,7 @@ const NATIVE_PACKAGES = [
   "util-linux",
 ];
 /** What benchmarks compare with. */
-const BENCH_PACKAGES = ["haproxy", "nginx-light", "wrk"];
+const BENCH_PACKAGES = ["haproxy", "wrk"];
 const IN_GUEST_PACKAGES = ["curl", "ipvsadm", "keepalived"];
 
 const STATIC: readonly Stage[] = [

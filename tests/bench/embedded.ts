@@ -4,7 +4,7 @@
  *   scripts/bench embedded [SECONDS [ROUNDS]]
  *
  * Each round measures one after the other; the table has medians of rounds, and what the first is of the second.
- * wrk asks, nginx answers; "CPU" is the proxy's own time, user's and kernel's.
+ * wrk asks, another HAProxy answers; "CPU" is the proxy's own time, user's and kernel's.
  */
 
 import { openGround } from "../../src/care/ground.ts";
@@ -18,7 +18,7 @@ import { median, printTable } from "./report.ts";
 const ROOT = new URL("../../", import.meta.url).pathname;
 const CONNECTIONS = 64;
 const SERVERS = 3;
-const BIG_MB = 256;
+const BIG = 1 << 18;
 const REACTIONS = 20;
 
 const MEGABYTES: Readonly<Record<string, number>> = {
@@ -77,10 +77,13 @@ async function main(seconds: number, rounds: number): Promise<void> {
     const ports = freePorts(SERVERS + 2);
     const servers = ports.slice(0, SERVERS);
     const [haproxyPort = 0, embeddedPort = 0] = ports.slice(SERVERS);
-    start("/usr/sbin/nginx", ["-p", folder, "-c", await nginxFile(folder, servers)]);
-    const haproxyFile = `${folder}/haproxy.cfg`;
-    await Deno.writeTextFile(haproxyFile, haproxyConfig(haproxyPort, servers));
-    const haproxy = start("/usr/sbin/haproxy", ["-db", "-f", haproxyFile]);
+    const startHaproxy = async (name: string, config: string) => {
+      const file = `${folder}/${name}.cfg`;
+      await Deno.writeTextFile(file, config);
+      return start("/usr/sbin/haproxy", ["-q", "-db", "-f", file]);
+    };
+    await startHaproxy("servers", await serversConfig(folder, servers));
+    const haproxy = await startHaproxy("proxy", haproxyConfig(haproxyPort, servers));
     const embedded = start(`${ROOT}scripts/lvscare`, [
       ...["care", "--dataplane", "embedded", "--vs", `127.0.0.1:${embeddedPort}`, "--mode", ""],
       ...["--rs", servers.map((port) => `127.0.0.1:${port}`).join(",")],
@@ -259,30 +262,24 @@ function freePorts(count: number): number[] {
   return ports;
 }
 
-async function nginxFile(folder: string, ports: readonly number[]): Promise<string> {
-  const big = await Deno.open(`${folder}/big`, { write: true, create: true });
-  await big.truncate(BIG_MB << 20);
-  big.close();
-  const file = `${folder}/nginx.conf`;
-  const listens = ports.map((port) => `listen 127.0.0.1:${port} backlog=4096;`).join(" ");
-  await Deno.writeTextFile(
-    file,
-    `daemon off; master_process off; worker_processes 1; pid ${folder}/nginx.pid;
-error_log ${folder}/error.log; events { worker_connections 4096; }
-http {
-  access_log off; sendfile on; keepalive_requests 1000000000;
-  client_body_temp_path ${folder}/body; proxy_temp_path ${folder}/proxy;
-  fastcgi_temp_path ${folder}/fastcgi; uwsgi_temp_path ${folder}/uwsgi;
-  scgi_temp_path ${folder}/scgi;
-  server {
-    ${listens}
-    location / { return 200 "ok"; }
-    location = /big { root ${folder}; }
-  }
-}
-`,
-  );
-  return file;
+/** HAProxy once more, to answer: a word, or as much as fits into one of its buffers. */
+async function serversConfig(folder: string, ports: readonly number[]): Promise<string> {
+  await Deno.writeFile(`${folder}/big`, new Uint8Array(BIG));
+  const binds = ports.map((port) => `  bind 127.0.0.1:${port}`).join("\n");
+  return `global
+  nbthread 2
+  maxconn 2000
+  tune.bufsize ${BIG + 65_536}
+defaults
+  mode http
+  timeout connect 5s
+  timeout client 900s
+  timeout server 900s
+frontend servers
+${binds}
+  http-request return status 200 content-type text/plain file ${folder}/big if { path /big }
+  http-request return status 200 content-type text/plain string ok
+`;
 }
 
 function haproxyConfig(port: number, servers: readonly number[]): string {

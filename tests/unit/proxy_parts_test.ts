@@ -70,7 +70,7 @@ Deno.test("clients of one network belong together, each IPv6 network too", () =>
     const choice = made.choose(from(first), NONE, 0)!;
     assert.equal(made.choose(from(near), NONE, 1)!.backend, choice.backend);
     assert.notEqual(made.choose(from(far), NONE, 1)!.backend, choice.backend);
-    assert.equal(made.persistent(choice.backend), 1);
+    assert.equal(made.persistent().get(choice.backend) ?? 0, 1);
   }
 });
 
@@ -78,12 +78,12 @@ Deno.test("a client's time begins when its last session ends", () => {
   const made = balancer({ timeoutS: 10, prefix: 32 });
   const choice = made.choose(from("192.0.2.1"), NONE, 0)!;
   made.expire(100);
-  assert.equal(made.persistent(choice.backend), 1);
+  assert.equal(made.persistent().get(choice.backend) ?? 0, 1);
   made.release(choice, 100);
   made.expire(109);
-  assert.equal(made.persistent(choice.backend), 1);
+  assert.equal(made.persistent().get(choice.backend) ?? 0, 1);
   made.expire(110);
-  assert.equal(made.persistent(choice.backend), 0);
+  assert.equal(made.persistent().get(choice.backend) ?? 0, 0);
 });
 
 Deno.test("who drains, is gone or was tried has no client that belongs to it", () => {
@@ -107,7 +107,10 @@ Deno.test("of more clients than can be remembered the first are forgotten", () =
   const made = balancer({ timeoutS: 1000, prefix: 32 });
   const address = (n: number) => ({ bytes: new Uint8Array([10, n >> 16, n >> 8, n]), port: 0 });
   for (let n = 0; n < 100_010; n++) made.release(made.choose(address(n), NONE, 0)!, 0);
-  const sum = [...made.backends].reduce((total, each) => total + made.persistent(each), 0);
+  const sum = [...made.backends].reduce(
+    (total, each) => total + (made.persistent().get(each) ?? 0),
+    0,
+  );
   assert.equal(sum, 100_000);
 });
 

@@ -113,11 +113,13 @@ export class Balancer {
     template.untilS = nowS + (this.#service.persistence?.timeoutS ?? 0);
   }
 
-  /** Clients that belong to the server for now. */
-  persistent(backend: Backend): number {
-    let count = 0;
-    for (const template of this.#templates.values()) if (template.backend === backend) count++;
-    return count;
+  /** How many clients belong to each server for now; none to those that are not named. */
+  persistent(): ReadonlyMap<Backend, number> {
+    const counts = new Map<Backend, number>();
+    for (const { backend } of this.#templates.values()) {
+      counts.set(backend, (counts.get(backend) ?? 0) + 1);
+    }
+    return counts;
   }
 
   /** Forgets clients whose time is up. */

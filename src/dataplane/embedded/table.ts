@@ -2,7 +2,7 @@
 
 import type { Clock } from "../../clock.ts";
 import type { ProxyProtocol } from "../../wire/proxy_protocol.ts";
-import { LvscareError, SyscallError, UnsupportedError } from "../../errors.ts";
+import { type LvscareError, SyscallError, UnsupportedError } from "../../errors.ts";
 import { describeChange } from "../../kernel/ipvs_request.ts";
 import type { IpvsTable, ListOptions } from "../../kernel/ipvs_table.ts";
 import { MemoryIpvsTable } from "../../kernel/memory/ipvs_table.ts";
@@ -18,6 +18,7 @@ import {
   type SyncDaemon,
   type Timeouts,
 } from "../../model/ipvs.ts";
+import type { Backend } from "./backend.ts";
 import { Balancer } from "./balancer.ts";
 import { Complaints } from "./complaints.ts";
 import type { Frontend, Limits, Surroundings } from "./frontend.ts";
@@ -54,6 +55,7 @@ export class EmbeddedIpvsTable implements IpvsTable {
   readonly #clock: Clock;
   readonly #surroundings: Surroundings;
   readonly #complaints: Complaints;
+  readonly #onDefect: (error: unknown) => void;
   #limits: Limits;
   #nowS: number;
   #estimatedS: number;
@@ -63,7 +65,8 @@ export class EmbeddedIpvsTable implements IpvsTable {
     const { clock, connectTimeoutMs, idleTimeoutMs, proxyProtocol, warn } = options;
     this.#clock = clock;
     this.#nowS = this.#estimatedS = clock.monotonicMs() / 1000;
-    this.#reactor = new Reactor((error) => warn("the embedded proxy has a defect", error));
+    this.#onDefect = (error) => warn("the embedded proxy has a defect", error);
+    this.#reactor = new Reactor(this.#onDefect);
     this.#complaints = new Complaints(clock, warn);
     this.#limits = {
       ...KERNEL_LIMITS,
@@ -157,9 +160,10 @@ export class EmbeddedIpvsTable implements IpvsTable {
       this.#effect(change);
       return undefined;
     } catch (error) {
-      if (!(error instanceof LvscareError) || change.kind !== "addService") throw error;
-      await this.#ledger.apply([{ kind: "deleteService", key: change.service.key }]);
-      return explain(change.service.key, error);
+      if (!(error instanceof SyscallError) || change.kind !== "addService") throw error;
+      const { key } = change.service;
+      await this.#ledger.apply([{ kind: "deleteService", key }]);
+      return key.kind === "address" ? explain(key, error) : error;
     }
   }
 
@@ -214,7 +218,11 @@ export class EmbeddedIpvsTable implements IpvsTable {
     const isTime = this.#nowS - this.#estimatedS >= ESTIMATE_S;
     if (isTime) this.#estimatedS = this.#nowS;
     for (const { balancer, frontend } of this.#services.values()) {
-      frontend.tick();
+      try {
+        frontend.tick();
+      } catch (error) {
+        this.#onDefect(error);
+      }
       balancer.expire(this.#nowS);
       if (!isTime) continue;
       balancer.meter.estimate();
@@ -224,9 +232,13 @@ export class EmbeddedIpvsTable implements IpvsTable {
 
   #withFlow({ service, servers }: ServiceEntry, { stats }: ListOptions): ServiceEntry {
     const { balancer } = this.#services.get(printServiceKey(service.key))!;
+    const persistent = balancer.persistent();
     return {
       service,
-      servers: servers.map(({ server }) => flowOf(server, balancer, stats ?? false)),
+      servers: servers.map(({ server }) => {
+        const backend = balancer.find(server)!;
+        return flowOf(backend, persistent.get(backend) ?? 0, stats ?? false);
+      }),
       ...(stats && { stats: balancer.meter.read() }),
     };
   }
@@ -241,17 +253,12 @@ const NO_DAEMONS = new UnsupportedError(
 );
 
 function flowOf(
-  server: ServerEntry["server"],
-  balancer: Balancer,
+  { server, active, meter }: Backend,
+  persistent: number,
   withStats: boolean,
 ): ServerEntry {
-  const backend = balancer.find(server)!;
-  const persistent = balancer.persistent(backend);
-  return {
-    server,
-    connections: { active: backend.active, inactive: 0, persistent },
-    ...(withStats && { stats: backend.meter.read() }),
-  };
+  const connections = { active, inactive: 0, persistent };
+  return { server, connections, ...(withStats && { stats: meter.read() }) };
 }
 
 /** What only packets in the kernel can have. */
@@ -289,18 +296,15 @@ function beyondServers({ forwarding }: ServerEntry["server"]): string | undefine
 }
 
 /** Why an address cannot be listened on, in the words of whoever gave it. */
-function explain(key: ServiceKey & { kind?: "address" } | ServiceKey, error: LvscareError) {
-  const subject = printServiceKey(key);
-  const endpoint = key.kind === "address" ? printEndpoint(key) : subject;
-  const hint = HINTS[error.errno ?? ""]?.(key as Endpoint);
-  const context = { op: "listen on", subject, ...(hint !== undefined && { hint }), cause: error };
-  const why = error.message.slice(error.message.indexOf(": ") + 2);
-  return new SyscallError(
-    `listen on ${endpoint}: ${why}`,
-    error instanceof SyscallError ? error.call : "bind",
-    error.errno ?? "EINVAL",
-    context,
-  );
+function explain(key: Endpoint, error: SyscallError): SyscallError {
+  const { call, errno, message } = error;
+  const subject = printEndpoint(key);
+  const hint = HINTS[errno]?.(key);
+  const why = message.slice(message.indexOf(": ") + 2);
+  return new SyscallError(`listen on ${subject}: ${why}`, call, errno, {
+    ...{ op: "listen on", subject, cause: error },
+    ...(hint !== undefined && { hint }),
+  });
 }
 
 const HINTS: Readonly<Record<string, ((key: Endpoint) => string) | undefined>> = {

@@ -16,7 +16,7 @@ import type { Balancer } from "./balancer.ts";
 import { proxyHeader } from "../../wire/proxy_protocol.ts";
 import type { Reactor, Unfinished, Watcher } from "./reactor.ts";
 import { type Client, toClient, toSocketAddress } from "./socket_address.ts";
-import type { Frontend, Surroundings } from "./frontend.ts";
+import type { Complaint, Frontend, Surroundings } from "./frontend.ts";
 import { TcpSession } from "./tcp_session.ts";
 
 /** So many connections are taken at a stretch, and others have their turn. */
@@ -86,31 +86,32 @@ export class TcpListener implements Frontend, Watcher, Unfinished {
   }
 
   failed({ name }: Backend, why: number): void {
-    this.#surroundings.complain({ kind: "server", subject: name, service: this.#name, why });
+    this.#complain("server", name, why);
   }
 
   /** Nobody took a connection. */
   refused(why: number): void {
-    this.#surroundings.complain({ kind: "service", subject: this.#name, service: this.#name, why });
+    this.#complain("service", this.#name, why);
+  }
+
+  #complain(kind: Complaint["kind"], subject: string, why: number): void {
+    this.#surroundings.complain({ kind, subject, service: this.#name, why });
   }
 
   #accept(): void {
     if (this.#isClosed) return;
     const { proxyProtocol } = this.#surroundings;
     const wantsClient = proxyProtocol !== undefined || this.balancer.wantsClient;
-    this.#isBehind = false;
+    // Until it is seen that nobody waits: of those that do, the kernel tells once only.
+    this.#isBehind = true;
     for (let i = 0; i < STRETCH; i++) {
       const fd = accept(this.#fd);
-      if (fd === AGAIN) return;
+      if (fd === AGAIN) {
+        this.#isBehind = false;
+        return;
+      }
       if (NO_DESCRIPTOR.includes(fd)) {
-        // They wait in the kernel until something is closed.
-        this.#isBehind = true;
-        this.#surroundings.complain({
-          kind: "accept",
-          subject: this.#name,
-          service: this.#name,
-          why: fd,
-        });
+        this.#complain("accept", this.#name, fd);
         return;
       }
       // Whoever was gone before it was taken is no loss.

@@ -1,7 +1,7 @@
 /** Reading what ipvsadm -Ln prints: the lines of its tables, and what several of them say together. */
 
 import { CommandError } from "../errors.ts";
-import { familyBits, parseAddress } from "../model/address.ts";
+import { familyBits } from "../model/address.ts";
 import { type Endpoint, parseEndpoint, printEndpoint } from "../model/endpoint.ts";
 import {
   type Counters,
@@ -18,7 +18,7 @@ import {
   type ServiceKey,
   type TunnelChecksum,
 } from "../model/ipvs.ts";
-import { parseNetmask } from "./netmask.ts";
+import { type ClientMask, parseNetmask } from "./netmask.ts";
 import { FLAGS, isShown, schedulerFlag } from "./scheduler_flags.ts";
 
 export interface ListedServer {
@@ -251,7 +251,7 @@ function parseService({ key, columns }: ListedService): Service {
         prefix: familyBits(keyFamily(key)),
       };
     } else if (word === "mask" && persistence) {
-      persistence = { ...persistence, prefix: parsePrefix(key, words.shift() ?? "") };
+      persistence = { ...persistence, ...parseMask(key, words.shift() ?? "") };
     } else if (word === "pe") {
       const engine = words.shift() ?? "";
       if (persistence) persistence = { ...persistence, engine };
@@ -270,14 +270,11 @@ function parseFlags(scheduler: string, text: string): SchedulerFlag[] {
   }).sort();
 }
 
-function parsePrefix(key: ServiceKey, text: string): number {
-  if (keyFamily(key) === "ipv6") return parseCount(text);
-  const prefix = parseNetmask(text);
-  if (prefix !== undefined) return prefix;
-  if (parseAddress(text) === undefined) throw unexpected(text);
-  // A mask with a hole, which only another program can have set: what it keeps at the front is told.
-  const bits = text.split(".").map((part) => Number(part).toString(2).padStart(8, "0")).join("");
-  return bits.indexOf("0");
+function parseMask(key: ServiceKey, text: string): ClientMask {
+  if (keyFamily(key) === "ipv6") return { prefix: parseCount(text) };
+  const mask = parseNetmask(text);
+  if (!mask) throw unexpected(text);
+  return mask;
 }
 
 function parseCounters(columns: readonly string[]): Counters {

@@ -15,7 +15,7 @@ import {
 } from "../model/ipvs.ts";
 import { counterColumn, printNamedEndpoint } from "./columns.ts";
 import type { Names } from "./names.ts";
-import { printNetmask } from "./netmask.ts";
+import { printClientMask } from "./netmask.ts";
 import type { ListFormat, ListView } from "./operation.ts";
 import { sortEntries, sortServers } from "./order.ts";
 import { isShown, printSchedulerFlags } from "./scheduler_flags.ts";
@@ -113,10 +113,7 @@ function describe({ key, scheduler, schedulerFlags, onePacket, persistence }: Se
     const family = keyFamily(key);
     words.push("persistent", String(persistence.timeoutS));
     if (persistence.prefix !== familyBits(family)) {
-      const mask = family === "ipv4"
-        ? printNetmask(persistence.prefix)
-        : String(persistence.prefix);
-      words.push("mask", mask);
+      words.push("mask", printClientMask(persistence, family));
     }
     if (persistence.engine !== undefined) words.push("pe", persistence.engine);
   }

@@ -17,7 +17,7 @@ import {
   MAX_TIMEOUT_S,
   parseHostPort,
   parseNumber,
-  parsePersistencePrefix,
+  parsePersistenceMask,
   parseScheduler,
   parseSchedulerFlags,
   refuse,
@@ -90,7 +90,7 @@ function parsePersistence(key: ServiceKey, parameters: Parameters): Persistence 
     timeoutS: timeout === undefined
       ? DEFAULT_PERSISTENCE_S
       : parseNumber("persistence timeout", timeout, 1, MAX_TIMEOUT_S),
-    prefix: mask === undefined ? familyBits(family) : parsePersistencePrefix(mask, family),
+    ...(mask === undefined ? { prefix: familyBits(family) } : parsePersistenceMask(mask, family)),
     ...(engine !== undefined && { engine }),
   };
 }

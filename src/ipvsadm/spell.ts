@@ -15,7 +15,7 @@ import {
   type SyncDaemon,
   type TunnelChecksum,
 } from "../model/ipvs.ts";
-import { printNetmask } from "./netmask.ts";
+import { printClientMask } from "./netmask.ts";
 import { isShown, printSchedulerFlags } from "./scheduler_flags.ts";
 import { MAX_TIMEOUT_S } from "./values.ts";
 
@@ -66,11 +66,10 @@ export function serviceArguments(
 
 function persistenceArguments(persistence: Persistence, family: Family): string[] {
   const { timeoutS, prefix, engine } = persistence;
-  const mask = family === "ipv4" ? printNetmask(prefix) : String(prefix);
   return [
     "-p",
     String(timeoutS),
-    ...(prefix === familyBits(family) ? [] : ["-M", mask]),
+    ...(prefix === familyBits(family) ? [] : ["-M", printClientMask(persistence, family)]),
     ...(engine === undefined ? [] : ["--pe", engine]),
   ];
 }

@@ -4,7 +4,7 @@ import { UsageError } from "../errors.ts";
 import { type Address, addressFamily, type Family, parseAddress } from "../model/address.ts";
 import type { Protocol, SchedulerFlag } from "../model/ipvs.ts";
 import type { Names } from "./names.ts";
-import { parseNetmask, printNetmask } from "./netmask.ts";
+import { type ClientMask, parseNetmask, printNetmask } from "./netmask.ts";
 import { schedulerFlag, schedulerFlagNames } from "./scheduler_flags.ts";
 import { suggest } from "./suggest.ts";
 
@@ -135,16 +135,13 @@ export function parseSchedulerFlags(scheduler: string, text: string): SchedulerF
   return [...flags].sort();
 }
 
-/** How many leading bits a mask keeps: a dotted mask for IPv4, a length for IPv6. */
-export function parsePersistencePrefix(text: string, family: Family): number {
-  if (family === "ipv6") return parseNumber("netmask", text, 1, 128);
-  const prefix = parseNetmask(text);
-  if (prefix !== undefined) return prefix;
+/** What a mask keeps: a dotted mask for IPv4, a length for IPv6. */
+export function parsePersistenceMask(text: string, family: Family): ClientMask {
+  if (family === "ipv6") return { prefix: parseNumber("netmask", text, 1, 128) };
+  const mask = parseNetmask(text);
+  if (mask) return mask;
   if (/^\d+$/.test(text) && Number(text) <= 32) {
     throw refuse("netmask", text, `must be dotted for IPv4, as "${printNetmask(Number(text))}"`);
-  }
-  if (parseAddress(text) !== undefined && !text.includes(":")) {
-    throw refuse("netmask", text, "must have all its ones before all its zeros");
   }
   throw refuse("netmask", text, 'must be a dotted mask, as "255.255.255.0"');
 }

@@ -17,6 +17,8 @@ export interface Persistence {
   readonly timeoutS: number;
   /** How many leading bits of the client's address make it the same client. */
   readonly prefix: number;
+  /** An IPv4 mask with holes, whose first bits `prefix` then tells. Hardly anybody wants one; some have one. */
+  readonly mask?: Address;
   /** A persistence engine's name ("sip"), where one is used. */
   readonly engine?: string;
 }

@@ -120,7 +120,9 @@ function plainChange(change: IpvsChange, before: Service | Server | undefined): 
 function describeService({ scheduler, schedulerFlags, onePacket, persistence }: Service): string {
   const words = [scheduler, ...schedulerFlags.map((flag) => `flag-${flag}`)];
   if (onePacket) words.push("ops");
-  if (persistence) words.push(`persistent ${persistence.timeoutS} s /${persistence.prefix}`);
+  if (persistence) {
+    words.push(`persistent ${persistence.timeoutS} s /${persistence.mask ?? persistence.prefix}`);
+  }
   return words.join(" ");
 }
 

@@ -1,7 +1,7 @@
 /** Services of the model to and from their attributes. */
 
 import { WireError } from "../errors.ts";
-import { type Family, familyBits } from "../model/address.ts";
+import { addressFromBytes, addressToBytes, type Family, familyBits } from "../model/address.ts";
 import {
   keyFamily,
   type Persistence,
@@ -76,7 +76,7 @@ export function encodeService(service: Service): ServiceAttributes {
     flags: { flags, mask: OUR_FLAGS },
     timeout: persistence?.timeoutS ?? 0,
     // The kernel wants a valid one from services without persistence, too.
-    netmask: encodeNetmask(persistence?.prefix ?? familyBits(family), family),
+    netmask: encodeNetmask(persistence, family),
     engine: persistence?.engine,
   };
 }
@@ -100,12 +100,14 @@ export function decodeService(attributes: ServiceAttributes): Service {
 
 function decodePersistence(attributes: ServiceAttributes, family: Family): Persistence {
   const { timeout: timeoutS, netmask, engine } = attributes;
-  const prefix = decodeNetmask(netmask, family);
-  return engine === undefined ? { timeoutS, prefix } : { timeoutS, prefix, engine };
+  const mask = decodeNetmask(netmask, family);
+  return { timeoutS, ...mask, ...(engine !== undefined && { engine }) };
 }
 
-function encodeNetmask(prefix: number, family: Family): Uint8Array {
+function encodeNetmask(persistence: Persistence | undefined, family: Family): Uint8Array {
   const most = familyBits(family);
+  if (persistence?.mask !== undefined && family === "ipv4") return addressToBytes(persistence.mask);
+  const prefix = persistence?.prefix ?? most;
   if (!(Number.isInteger(prefix) && prefix >= 0 && prefix <= most)) {
     throw unknown("encode", "IPVS_SVC_ATTR_NETMASK", `${prefix} bits, must be 0 to ${most}`);
   }
@@ -116,20 +118,18 @@ function encodeNetmask(prefix: number, family: Family): Uint8Array {
   return new Uint8Array(view.buffer);
 }
 
-function decodeNetmask(bytes: Uint8Array, family: Family): number {
+function decodeNetmask(bytes: Uint8Array, family: Family): Pick<Persistence, "prefix" | "mask"> {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   if (family === "ipv6") {
     const prefix = view.getUint32(0, true);
-    if (prefix <= 128) return prefix;
+    if (prefix <= 128) return { prefix };
     throw unknown("decode", "IPVS_SVC_ATTR_NETMASK", `${prefix} bits, must be 0 to 128`);
   }
   const mask = view.getUint32(0);
   const prefix = Math.clz32(~mask);
   // A mask with holes is one that the kernel takes, and that no prefix says.
-  if (prefix < 32 && mask << prefix !== 0) {
-    throw unknown("decode", "IPVS_SVC_ATTR_NETMASK", `the mask ${bytes.join(".")} is no prefix`);
-  }
-  return prefix;
+  const hasHoles = prefix < 32 && mask << prefix !== 0;
+  return hasHoles ? { prefix, mask: addressFromBytes(bytes) } : { prefix };
 }
 
 function decodeProtocol(number: number): Protocol {

@@ -396,6 +396,9 @@ const SERVICES: readonly Service[] = [
   service(key("sctp", "10.0.0.1:80"), { scheduler: "lc" }),
   service(key("tcp", "10.0.0.2:0"), { persistence: { timeoutS: 360, prefix: 32 } }),
   service(key("tcp", "10.0.0.2:443"), { persistence: { timeoutS: 1, prefix: 1 } }),
+  service(key("tcp", "10.0.0.2:445"), {
+    persistence: { timeoutS: 9, prefix: 8, mask: "255.0.255.1" as Address },
+  }),
   service(key("tcp", "10.0.0.2:444"), { persistence: { timeoutS: 2_678_400, prefix: 0 } }),
   service(key("udp", "10.0.0.2:5060"), {
     persistence: { timeoutS: 60, prefix: 24, engine: "sip" },

@@ -353,6 +353,7 @@ const PREFIXES: readonly [netmask: string, key: string, persistence: Persistence
   ["fffffffe", KEY4, { timeoutS: 10, prefix: 31 }],
   ["80000000", KEY4, { timeoutS: 10, prefix: 1 }],
   ["00000000", KEY4, { timeoutS: 10, prefix: 0 }],
+  ["ff00ff00", KEY4, { timeoutS: 10, prefix: 8, mask: "255.0.255.0" as Address }],
   ["01000000", KEY6, { timeoutS: 10, prefix: 1 }],
   ["80000000", KEY6, { timeoutS: 10, prefix: 128 }],
 ];
@@ -390,11 +391,6 @@ const INEXPRESSIBLE_SERVICES: readonly [name: string, attributes: string, attrib
     "IPVS_SVC_ATTR_FLAGS",
   ],
   ["the highest flag", oddService({ flags: "0c00 0700 00000080 ffffffff" }), "IPVS_SVC_ATTR_FLAGS"],
-  [
-    "a mask with holes",
-    oddService({ flags: persistentFlags, netmask: netmask("ff00ff00") }),
-    "IPVS_SVC_ATTR_NETMASK",
-  ],
   [
     "an IPv6 prefix of 129",
     oddService({ key: KEY6, flags: persistentFlags, netmask: netmask("81000000") }),

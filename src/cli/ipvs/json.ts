@@ -37,6 +37,7 @@ export function serviceJson({ service, servers, stats }: ServiceEntry): unknown 
     persistence: persistence === undefined ? null : {
       timeoutSeconds: persistence.timeoutS,
       prefix: persistence.prefix,
+      ...(persistence.mask !== undefined && { mask: persistence.mask }),
       engine: persistence.engine ?? null,
     },
     ...statsJson(stats),

@@ -285,6 +285,7 @@ function beyondServices(
     return `scheduler ${scheduler}, only ${SCHEDULERS.join(" ")}`;
   }
   if (onePacket) return "one-packet scheduling";
+  if (persistence?.mask !== undefined) return `mask ${persistence.mask}, only prefixes`;
   if (persistence?.engine !== undefined) return `persistence engine ${persistence.engine}`;
   return undefined;
 }

@@ -1,5 +1,6 @@
 /** Random services, servers and tables, of the kinds that the kernel takes. */
 
+import { parseNetmask } from "../../src/ipvsadm/netmask.ts";
 import fc from "fast-check";
 import { type Address, addressFamily, familyBits, parseAddress } from "../../src/model/address.ts";
 import {
@@ -66,13 +67,19 @@ const schedulerAndFlags = fc.oneof(
   }),
 );
 
+/** Mostly with holes. */
+const oddMask = fc.uint8Array({ minLength: 4, maxLength: 4 })
+  .map(([first = 0, ...rest]) => parseNetmask([first | 0x80, ...rest].join("."))!);
+
 function persistence(key: ServiceKey): fc.Arbitrary<Persistence> {
   const bits = familyBits(keyFamily(key));
+  const prefix = fc.oneof(fc.constant(bits), fc.integer({ min: 1, max: bits }))
+    .map((prefix) => ({ prefix }));
   return record({
     timeoutS: fc.integer({ min: 1, max: 2_678_400 }),
-    prefix: fc.oneof(fc.constant(bits), fc.integer({ min: 1, max: bits })),
+    mask: bits === 32 ? fc.oneof({ arbitrary: prefix, weight: 4 }, oddMask) : prefix,
     engine: fc.option(fc.constant("sip"), { nil: undefined, freq: 4 }),
-  }).map(({ engine, ...rest }) => engine === undefined ? rest : { ...rest, engine });
+  }).map(({ engine, mask, ...rest }) => ({ ...rest, ...mask, ...(engine && { engine }) }));
 }
 
 export const service: fc.Arbitrary<Service> = serviceKey.chain((key) =>

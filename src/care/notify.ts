@@ -16,6 +16,17 @@ export interface Notifier extends Disposable {
   readonly watchdogIntervalMs: number | undefined;
 }
 
+/** Nobody listens. */
+export const SILENT_NOTIFIER: Notifier = {
+  ready: () => true,
+  status: () => true,
+  watchdog: () => true,
+  reloading: () => true,
+  stopping: () => true,
+  watchdogIntervalMs: undefined,
+  [Symbol.dispose]: () => {},
+};
+
 /** What systemd puts into the environment of a service. */
 export type NotifyEnvironment = Readonly<
   Partial<Record<"NOTIFY_SOCKET" | "WATCHDOG_USEC" | "WATCHDOG_PID", string>>

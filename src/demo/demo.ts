@@ -1,6 +1,6 @@
 /** `lvscare demo`: a server stops and comes back under load, and nobody who asks notices. */
 
-import type { Notifier } from "../care/notify.ts";
+import { SILENT_NOTIFIER } from "../care/notify.ts";
 import { type CareWorld, runCare } from "../care/run.ts";
 import type { CareConfig } from "../config/care.ts";
 import { readCareConfig } from "../config/read_care.ts";
@@ -73,17 +73,6 @@ function freePort(): number {
   listener.close();
   return listener.addr.port;
 }
-
-/** Nobody listens to it. */
-const SILENT: Notifier = {
-  ready: () => true,
-  status: () => true,
-  watchdog: () => true,
-  reloading: () => true,
-  stopping: () => true,
-  watchdogIntervalMs: undefined,
-  [Symbol.dispose]: () => {},
-};
 
 class Demo {
   readonly #options: DemoOptions;
@@ -229,7 +218,7 @@ class Demo {
     return {
       ...this.#world.care,
       openNotifier: () => ({
-        ...SILENT,
+        ...SILENT_NOTIFIER,
         ready: () => {
           this.#ready.resolve();
           return true;

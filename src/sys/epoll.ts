@@ -15,7 +15,6 @@ export const PEER_ENDED = 0x2000;
 const EDGE_TRIGGERED = 1 << 31;
 
 const EPOLL_CTL_ADD = 1;
-const EPOLL_CTL_DEL = 2;
 const EPOLL_CLOEXEC = 0o2000000;
 const EFD_CLOEXEC = 0o2000000;
 const EFD_NONBLOCK = 0o4000;
@@ -44,18 +43,16 @@ export class Epoll {
     this.add(this.#bell, 0, READABLE);
   }
 
-  /** From here on events of the socket come, each once. The stamp tells it from a later one of that number. */
+  /**
+   * From here on events of the socket come, each once. The stamp tells it from a later one of that
+   * number. It leaves by itself when it is closed.
+   */
   add(fd: number, stamp: number, events: number): boolean {
     const one = this.#one;
     one[0] = events | EDGE_TRIGGERED;
     one[WORDS - 2] = fd;
     one[WORDS - 1] = stamp;
     return this.#library.epoll_ctl(this.#fd, EPOLL_CTL_ADD, fd, one) === 0;
-  }
-
-  /** A socket that is closed leaves by itself. */
-  remove(fd: number): void {
-    this.#library.epoll_ctl(this.#fd, EPOLL_CTL_DEL, fd, this.#one);
   }
 
   /** How many events there are, waiting for the first at most so long. */

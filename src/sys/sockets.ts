@@ -63,8 +63,7 @@ function negative(name: string): number {
 
 /** Nothing there now, or no room. */
 export const AGAIN = negative("EAGAIN");
-export const IN_PROGRESS = negative("EINPROGRESS");
-export const INTERRUPTED = negative("EINTR");
+const IN_PROGRESS = negative("EINPROGRESS");
 export const CONNECTION_REFUSED = negative("ECONNREFUSED");
 export const TIMED_OUT = negative("ETIMEDOUT");
 /** This process or this host has no descriptor left. */

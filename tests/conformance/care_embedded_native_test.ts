@@ -1,15 +1,7 @@
 import { openGround } from "../../src/care/ground.ts";
-import { parseAddress } from "../../src/model/address.ts";
 import { HOST } from "../support/care_inside.ts";
+import { freePort, LOOPBACK } from "../support/proxy_lab.ts";
 import { testCare } from "./care.ts";
-
-const LOOPBACK = parseAddress("127.0.0.1")!;
-
-function freePort(): number {
-  const listener = Deno.listen({ hostname: LOOPBACK, port: 0 });
-  listener.close();
-  return listener.addr.port;
-}
 
 testCare("the embedded proxy", () => {
   const virtual = { address: LOOPBACK, port: freePort() };
@@ -17,7 +9,9 @@ testCare("the embedded proxy", () => {
   return Promise.resolve({
     virtual,
     // In the order of their names.
-    servers: Array.from({ length: 3 }, freePort).toSorted((a, b) => `${a}` < `${b}` ? -1 : 1)
+    servers: Array.from({ length: 3 }, () => freePort()).toSorted((a, b) =>
+      `${a}` < `${b}` ? -1 : 1
+    )
       .map((port) => ({ address: LOOPBACK, port })),
     config: { dataplane: "embedded", mode: { kind: "none" } },
     openGround: (config, warn) => openGround(config, HOST, warn),

@@ -2,14 +2,13 @@
 
 import assert from "node:assert/strict";
 import { openGround } from "../../src/care/ground.ts";
-import { parseAddress } from "../../src/model/address.ts";
 import { printEndpoint } from "../../src/model/endpoint.ts";
 import { careConfig } from "../support/care_arbitraries.ts";
 import { HOST } from "../support/care_inside.ts";
 import { until } from "../support/care_lab.ts";
+import { freePort, LOOPBACK } from "../support/proxy_lab.ts";
 import { StageRun } from "../support/care_stage.ts";
 
-const LOOPBACK = parseAddress("127.0.0.1")!;
 const PER_SECOND = 50;
 const ANSWER_MS = 30;
 
@@ -111,9 +110,7 @@ async function withLoad(
 ) {
   const stateDir = await Deno.makeTempDir({ prefix: "lvscare-stop-" });
   const servers = Array.from({ length: 3 }, () => new MortalServer());
-  const spare = Deno.listen({ hostname: LOOPBACK, port: 0 });
-  const virtualServer = { address: LOOPBACK, port: spare.addr.port };
-  spare.close();
+  const virtualServer = { address: LOOPBACK, port: freePort() };
   const base = careConfig({ stateDir, intervalMs: 200, dataplane: "embedded", drain });
   const config = {
     ...base,

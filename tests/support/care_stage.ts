@@ -1,5 +1,6 @@
 /** `lvscare care` in the test's own process, with servers that can be stopped, for suites over any dataplane. */
 
+import { SILENT_NOTIFIER } from "../../src/care/notify.ts";
 import type { CareGround, CareWorld } from "../../src/care/run.ts";
 import { runCare } from "../../src/care/run.ts";
 import { systemClock } from "../../src/clock.ts";
@@ -168,7 +169,6 @@ export class StageRun {
     const ready = Promise.withResolvers<void>();
     this.ready = ready.promise;
     configureLogs({ ...config.log, write: (line) => this.lines.push(line.slice(20).trimEnd()) });
-    const told = () => true;
     this.status = runCare(config, [], {
       clock: systemClock,
       pid: Deno.pid,
@@ -176,16 +176,11 @@ export class StageRun {
       openGround: async (...given) => this.#ground = await openGround(...given),
       probe: httpProbe,
       openNotifier: () => ({
+        ...SILENT_NOTIFIER,
         ready: () => {
           ready.resolve();
           return true;
         },
-        status: told,
-        watchdog: told,
-        reloading: told,
-        stopping: told,
-        watchdogIntervalMs: undefined,
-        [Symbol.dispose]: () => {},
       }),
       out: (text) => this.lines.push(text),
       onSignal: (signal, body) => {

@@ -53,37 +53,29 @@ export class EmbeddedIpvsTable implements IpvsTable {
   readonly #services = new Map<string, Running>();
   readonly #reactor: Reactor;
   readonly #clock: Clock;
-  readonly #surroundings: Surroundings;
+  /** Frontends only read it; time and limits move on in it. */
+  readonly #surroundings: Surroundings & { nowS: number; limits: Limits };
   readonly #complaints: Complaints;
   readonly #onDefect: (error: unknown) => void;
-  #limits: Limits;
-  #nowS: number;
   #estimatedS: number;
   #ticker: { cancel(): void } | undefined;
 
   constructor(options: EmbeddedOptions) {
     const { clock, connectTimeoutMs, idleTimeoutMs, proxyProtocol, warn } = options;
     this.#clock = clock;
-    this.#nowS = this.#estimatedS = clock.monotonicMs() / 1000;
+    this.#estimatedS = clock.monotonicMs() / 1000;
     this.#onDefect = (error) => warn("the embedded proxy has a defect", error);
     this.#reactor = new Reactor(this.#onDefect);
     this.#complaints = new Complaints(clock, warn);
-    this.#limits = {
-      ...KERNEL_LIMITS,
-      connectS: connectTimeoutMs / 1000,
-      tcpS: idleTimeoutMs / 1000,
-    };
-    const nowS = () => this.#nowS;
-    const limits = () => this.#limits;
     this.#surroundings = {
       reactor: this.#reactor,
       proxyProtocol,
       complain: (complaint) => this.#complaints.take(complaint),
-      get nowS() {
-        return nowS();
-      },
-      get limits() {
-        return limits();
+      nowS: this.#estimatedS,
+      limits: {
+        ...KERNEL_LIMITS,
+        connectS: connectTimeoutMs / 1000,
+        tcpS: idleTimeoutMs / 1000,
       },
     };
   }
@@ -124,13 +116,13 @@ export class EmbeddedIpvsTable implements IpvsTable {
   }
 
   timeouts(): Promise<Timeouts> {
-    const { tcpS, tcpFinS, udpS } = this.#limits;
+    const { tcpS, tcpFinS, udpS } = this.#surroundings.limits;
     return Promise.resolve({ tcpS, tcpFinS, udpS });
   }
 
   async setTimeouts(timeouts: Partial<Timeouts>): Promise<void> {
     await this.#ledger.setTimeouts(timeouts);
-    this.#limits = { ...this.#limits, ...timeouts };
+    this.#surroundings.limits = { ...this.#surroundings.limits, ...timeouts };
   }
 
   daemons(): Promise<SyncDaemon[]> {
@@ -214,16 +206,16 @@ export class EmbeddedIpvsTable implements IpvsTable {
     this.#ticker = undefined;
     if (this.#services.size === 0) return;
     this.#ticker = this.#clock.after(TICK_MS, () => this.#tick());
-    this.#nowS = this.#clock.monotonicMs() / 1000;
-    const isTime = this.#nowS - this.#estimatedS >= ESTIMATE_S;
-    if (isTime) this.#estimatedS = this.#nowS;
+    const nowS = this.#surroundings.nowS = this.#clock.monotonicMs() / 1000;
+    const isTime = nowS - this.#estimatedS >= ESTIMATE_S;
+    if (isTime) this.#estimatedS = nowS;
     for (const { balancer, frontend } of this.#services.values()) {
       try {
         frontend.tick();
       } catch (error) {
         this.#onDefect(error);
       }
-      balancer.expire(this.#nowS);
+      balancer.expire(nowS);
       if (!isTime) continue;
       balancer.meter.estimate();
       for (const { meter } of balancer.backends) meter.estimate();

@@ -1,4 +1,4 @@
-/** Steps, one after the other; what is refused does not keep the next from being tried. */
+/** Steps, and what became of each. */
 
 import type { Dataplane } from "../dataplane/dataplane.ts";
 import type { Step } from "../plan/step.ts";
@@ -13,14 +13,6 @@ export async function applySteps(
   dataplane: Dataplane,
   steps: readonly Step[],
 ): Promise<StepOutcome[]> {
-  const outcomes: StepOutcome[] = [];
-  for (const step of steps) {
-    try {
-      await dataplane.apply(step);
-      outcomes.push({ step, error: undefined });
-    } catch (error) {
-      outcomes.push({ step, error });
-    }
-  }
-  return outcomes;
+  const errors = await dataplane.apply(steps);
+  return steps.map((step, i) => ({ step, error: errors[i] }));
 }

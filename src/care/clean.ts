@@ -25,7 +25,7 @@ export interface CleanResult {
 export async function planClean(
   { dataplane, owned, others }: CleanInput,
 ): Promise<{ readonly steps: Step[]; readonly look: Look }> {
-  const look = await dataplane.observe(scopeOf(NOTHING, owned));
+  const look = await dataplane.observe(scopeOf({ ...NOTHING, services: [] }, owned));
   const left = withoutOthers(owned, others);
   return { steps: plan({ desired: NOTHING, owned: left, observed: look.observed }), look };
 }

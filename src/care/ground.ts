@@ -1,7 +1,7 @@
 /** The ground that care stands on: IPVS in the kernel, or this program in its place. */
 
 import type { Clock } from "../clock.ts";
-import type { CareConfig } from "../config/care.ts";
+import type { Config, HostConfig } from "../config/config.ts";
 import { HostDataplane } from "../dataplane/host.ts";
 import { UnsupportedError } from "../errors.ts";
 import type { Modules, Sysctl } from "../kernel/host.ts";
@@ -12,7 +12,8 @@ import {
   readyIpvs,
   type TransportName,
 } from "../kernel/select.ts";
-import { addressFamily } from "../model/address.ts";
+import type { Family } from "../model/address.ts";
+import { keyFamily } from "../model/ipvs.ts";
 import type { CareGround } from "./run.ts";
 
 export interface CareHostParts {
@@ -22,75 +23,102 @@ export interface CareHostParts {
   readonly clock: Clock;
 }
 
+/** What the ground is to bear. */
+export interface GroundRequest {
+  readonly host: HostConfig;
+  /** Of services whose packets need rules. */
+  readonly families: readonly Family[];
+  /** Addresses are put on devices. */
+  readonly hasDevices: boolean;
+  /** "once": nothing is left of this process when it has ended; "clean": nor of what it made. */
+  readonly purpose: "care" | "once" | "clean" | "look";
+}
+
+export function groundRequest(
+  { host, services }: Config,
+  purpose: GroundRequest["purpose"],
+): GroundRequest {
+  const linked = services.filter(({ mode }) => mode.kind === "link");
+  const families = new Set(linked.map(({ service }) => keyFamily(service.key)));
+  return { host, families: [...families], hasDevices: linked.length > 0, purpose };
+}
+
 export type Warn = (text: string, error?: unknown) => void;
 
 export async function openGround(
-  config: CareConfig,
+  request: GroundRequest,
   parts: CareHostParts,
   warn: Warn,
 ): Promise<CareGround> {
-  switch (config.dataplane) {
+  switch (request.host.dataplane) {
     case "kernel":
-      return kernelGround(await openKernelOf(config, parts), parts, config);
+      return kernelGround(await openKernelOf(request, parts), parts, request);
     case "embedded":
-      return embeddedGround(config, parts, warn);
+      return embeddedGround(request, parts, warn);
     case "auto":
-      return await chooseGround(config, parts, warn);
+      return await chooseGround(request, parts, warn);
   }
 }
 
 /** A proxy only where it can be of use: what was made in the kernel is cleaned there, and a single run stays there. */
 async function chooseGround(
-  config: CareConfig,
+  request: GroundRequest,
   parts: CareHostParts,
   warn: Warn,
 ): Promise<CareGround> {
-  const kernel = await openKernelOf(config, parts);
-  if (config.clean || config.runOnce) return kernelGround(kernel, parts, config);
+  const { purpose } = request;
+  const kernel = await openKernelOf(request, parts);
+  if (purpose === "clean" || purpose === "once") return kernelGround(kernel, parts, request);
   try {
-    if (config.dryRun) await kernel.table.info();
+    if (purpose === "look") await kernel.table.info();
     else await readyIpvs(kernel.table, parts.modules);
-    return kernelGround(kernel, parts, config);
+    return kernelGround(kernel, parts, request);
   } catch (error) {
     kernel.close();
     if (!(error instanceof UnsupportedError)) throw error;
     warn("this kernel has no IPVS, so this program balances by itself, as a proxy", error);
-    return embeddedGround(config, parts, warn);
+    return embeddedGround(request, parts, warn);
   }
 }
 
-function openKernelOf(config: CareConfig, { transport }: CareHostParts): Promise<Kernel> {
-  const { backend, masquerade, mode, virtualServer } = config;
-  const rulesFor = mode.kind === "link" ? addressFamily(virtualServer.address) : undefined;
-  return openKernel({ backend, masquerade, transport, rulesFor });
+function openKernelOf(
+  { host, families }: GroundRequest,
+  { transport }: CareHostParts,
+): Promise<Kernel> {
+  const { backend, masquerade } = host;
+  return openKernel({ backend, masquerade, transport, rulesFor: families });
 }
 
 function kernelGround(
   kernel: Kernel,
   { modules, sysctl }: CareHostParts,
-  { runOnce }: CareConfig,
+  { purpose }: GroundRequest,
 ): CareGround {
   return {
     dataplane: new HostDataplane(kernel, sysctl),
     means: { kind: "kernel", rules: kernel.rules },
     choice: kernel.choice,
     farewell: "leaving everything in place",
-    async ready(scheduler, warn) {
+    async ready(schedulers, warn) {
       try {
-        await makeReady(kernel, modules, scheduler, warn);
+        await makeReady(kernel, modules, schedulers, warn);
       } catch (error) {
         // Of a single run nothing would be left.
-        throw runOnce ? error : withAdvice(error);
+        throw purpose === "once" ? error : withAdvice(error);
       }
     },
   };
 }
 
-function embeddedGround(config: CareConfig, parts: CareHostParts, warn: Warn): CareGround {
-  const { backend, mode, proxy } = config;
+function embeddedGround(
+  request: GroundRequest,
+  parts: CareHostParts,
+  warn: Warn,
+): CareGround {
+  const { hasDevices, host: { backend, proxy } } = request;
   const { transport, clock, sysctl } = parts;
   const kernel = openEmbedded({
-    ...{ backend, transport, hasDevice: mode.kind === "link" },
+    ...{ backend, transport, hasDevice: hasDevices },
     proxy: { ...proxy, proxyProtocol: proxy.protocol, clock, warn },
   });
   return {
@@ -99,7 +127,7 @@ function embeddedGround(config: CareConfig, parts: CareHostParts, warn: Warn): C
     choice: kernel.choice,
     farewell: "with it end the connections that it carries",
     ready: () => Promise.resolve(),
-    openKernel: async () => new HostDataplane(await openKernelOf(config, parts), sysctl),
+    openKernel: async () => new HostDataplane(await openKernelOf(request, parts), sysctl),
   };
 }
 
@@ -118,14 +146,16 @@ function withAdvice(error: unknown): unknown {
 async function makeReady(
   { table }: Kernel,
   modules: Modules,
-  scheduler: string,
+  schedulers: readonly string[],
   warn: Warn,
 ): Promise<void> {
   await readyIpvs(table, modules);
-  try {
-    await modules.load(`ip_vs_${scheduler}`);
-  } catch (error) {
-    if (!(error instanceof UnsupportedError)) throw error;
-    warn("the scheduler may not work", error);
+  for (const scheduler of schedulers) {
+    try {
+      await modules.load(`ip_vs_${scheduler}`);
+    } catch (error) {
+      if (!(error instanceof UnsupportedError)) throw error;
+      warn("the scheduler may not work", error);
+    }
   }
 }

@@ -2,20 +2,27 @@
 
 import { LvscareError } from "../errors.ts";
 import type { Owned } from "../desired/owned.ts";
-import { printEndpoint } from "../model/endpoint.ts";
-import type { CareConfig } from "../config/care.ts";
+import { parseEndpoint } from "../model/endpoint.ts";
 import { StateDirectory } from "../state/directory.ts";
 import { CorruptStateError } from "../state/failure.ts";
-import { type CareRecord, decodeRecord, encodeRecord } from "../state/record.ts";
+import type { CareRecord } from "../state/record.ts";
+import { ForeignRecordError, readRecord, RecordFile } from "../state/record_file.ts";
 
 export interface InstanceOptions {
-  readonly config: CareConfig;
+  /** One at a time can have it: the virtual server of `lvscare care`, or RUN. */
+  readonly name: string;
+  /** As others are to read it: "lvscare care --vs 10.0.0.1:6443". */
+  readonly command: string;
+  readonly stateDir: string;
   /** The unit of the init system that this process runs in. */
   readonly unit: string | undefined;
   readonly pid: number;
   /** Called with each thing that does not work and need not stop the work. */
   readonly warn: (text: string, error?: unknown) => void;
 }
+
+/** The name of the one instance that cares for what is written in files. */
+export const RUN = "run";
 
 /** Another instance's record, and a way to take its place. */
 export interface Predecessor {
@@ -33,7 +40,12 @@ export class Instance implements Disposable {
   readonly #options: InstanceOptions;
   readonly #directory: StateDirectory | undefined;
   readonly #lock: Disposable | undefined;
-  readonly #name: string;
+  readonly #file: RecordFile | undefined;
+  /** Records of others, as they were when they were last read. */
+  readonly #known = new Map<
+    string,
+    { readonly stamp: string; readonly record: CareRecord | undefined }
+  >();
   #isMute = false;
 
   private constructor(
@@ -44,18 +56,17 @@ export class Instance implements Disposable {
     this.#options = options;
     this.#directory = directory;
     this.#lock = lock;
-    this.#name = printEndpoint(options.config.virtualServer);
+    this.#file = directory && new RecordFile(directory, options.name);
   }
 
-  /** Takes the virtual server's lock; an error says who has it. */
+  /** Takes the name's lock; an error says who has it. */
   static open(options: InstanceOptions): Instance {
-    const { config, pid, warn } = options;
-    const name = printEndpoint(config.virtualServer);
+    const { name, command, stateDir, pid, warn } = options;
     let directory: StateDirectory;
     let lock: ReturnType<StateDirectory["tryLock"]>;
     try {
-      directory = StateDirectory.open(config.stateDir);
-      lock = directory.tryLock(name, { pid, text: `lvscare care --vs ${name}` });
+      directory = StateDirectory.open(stateDir);
+      lock = directory.tryLock(name, { pid, text: command });
     } catch (error) {
       if (!(error instanceof LvscareError)) throw error;
       warn("going on without memory", error);
@@ -65,13 +76,15 @@ export class Instance implements Disposable {
     throw new LvscareError(`care for ${name}: ${lock.heldBy} does so already`, {
       op: "care",
       subject: name,
-      hint: "stop it first, or give another virtual server",
+      hint: name === RUN
+        ? "stop it first, or give another --state-dir"
+        : "stop it first, or give another virtual server",
     });
   }
 
   /** Only to look: takes no lock, and makes no directory. */
   static look(options: InstanceOptions): Instance {
-    const { stateDir } = options.config;
+    const { stateDir } = options;
     try {
       Deno.statSync(stateDir);
       return new Instance(options, StateDirectory.open(stateDir), undefined);
@@ -82,18 +95,18 @@ export class Instance implements Disposable {
   }
 
   get name(): string {
-    return this.#name;
+    return this.#options.name;
   }
 
-  /** What this virtual server's last instance left in writing. */
+  /** What the last instance of this name left in writing. */
   read(): CareRecord | undefined {
-    return this.#readOf(this.#name);
+    return this.#readOf(this.name);
   }
 
   save(record: CareRecord): void {
-    if (!this.#directory) return;
+    if (!this.#file) return;
     try {
-      this.#directory.write(this.#name, encodeRecord({ ...record, unit: this.#options.unit }));
+      this.#file.save({ ...record, unit: this.#options.unit });
       this.#isMute = false;
     } catch (error) {
       if (!(error instanceof LvscareError)) throw error;
@@ -103,7 +116,7 @@ export class Instance implements Disposable {
   }
 
   forget(): void {
-    this.#attempt(() => this.#directory?.remove(this.#name));
+    this.#attempt(() => this.#directory?.remove(this.name));
   }
 
   /** What all instances but that one own, also those that have ended and left it in place. */
@@ -117,9 +130,11 @@ export class Instance implements Disposable {
    * that were stopped. Those that another unit has left are its own to come back to.
    */
   predecessors(): Predecessor[] {
+    if (!isVirtualServer(this.name)) return [];
     const found: Predecessor[] = [];
     for (const name of this.#names()) {
-      if (name === this.#name) continue;
+      // What is written in files is never another instance's to clean up, nor the other way round.
+      if (name === this.name || !isVirtualServer(name)) continue;
       const record = this.#readOf(name);
       if (!record || !isPredecessor(record, this.#options.unit)) continue;
       if (this.#attempt(() => this.#directory?.isHeld(name)) !== false) continue;
@@ -144,19 +159,28 @@ export class Instance implements Disposable {
     const directory = this.#directory;
     if (!directory) return undefined;
     return this.#attempt(() => {
-      try {
-        const value = directory.read(name);
-        if (value === undefined) return undefined;
-        const record = decodeRecord(value);
-        if (record) return record;
-        this.#options.warn(`the record of ${name} is none of ours: it is moved aside`);
-      } catch (error) {
-        if (!(error instanceof CorruptStateError)) throw error;
-        this.#options.warn("it is moved aside", error);
-      }
-      directory.discard(name);
-      return undefined;
+      const stamp = directory.stamp(name);
+      if (stamp === undefined) return undefined;
+      const known = this.#known.get(name);
+      if (known?.stamp === stamp) return known.record;
+      const record = this.#readAnew(directory, name);
+      this.#known.set(name, { stamp, record });
+      return record;
     });
+  }
+
+  #readAnew(directory: StateDirectory, name: string): CareRecord | undefined {
+    try {
+      return readRecord(directory, name);
+    } catch (error) {
+      if (error instanceof ForeignRecordError) {
+        this.#options.warn(`${error.message}: it is moved aside`);
+      } else if (error instanceof CorruptStateError) {
+        this.#options.warn("it is moved aside", error);
+      } else throw error;
+    }
+    directory.discard(name);
+    return undefined;
   }
 
   #attempt<T>(body: () => T): T | undefined {
@@ -168,6 +192,10 @@ export class Instance implements Disposable {
       return undefined;
     }
   }
+}
+
+function isVirtualServer(name: string): boolean {
+  return parseEndpoint(name) !== undefined;
 }
 
 function isPredecessor({ phase, unit }: CareRecord, ours: string | undefined): boolean {

@@ -1,18 +1,19 @@
 /** The loop: passes when something happened and at least every interval, and probes beside them. */
 
 import type { Clock } from "../clock.ts";
-import type { CareConfig } from "../config/care.ts";
+import type { CheckConfig, Config } from "../config/config.ts";
 import type { Dataplane } from "../dataplane/dataplane.ts";
-import type { Probe, ProbeResult } from "../health/probes/probe.ts";
-import type { Means } from "../desired/desire.ts";
-import { initialHealth, reduceHealth, type ServerHealth } from "../health/reducer.ts";
-import { type Probing, startProbes } from "../health/scheduler.ts";
-import { type Endpoint, printEndpoint } from "../model/endpoint.ts";
+import type { Means } from "../desired/surroundings.ts";
+import type { Probe } from "../health/probes/probe.ts";
+import { printServiceKey } from "../model/ipvs.ts";
+import type { Scope } from "../plan/observed.ts";
 import { type CareRecord, EMPTY_RECORD } from "../state/record.ts";
+import { Checks } from "./checks.ts";
 import type { Instance } from "./instance.ts";
 import type { Journal } from "./journal.ts";
 import type { Notifier } from "./notify.ts";
-import { careScope, type PassInput, runPass } from "./pass.ts";
+import type { StepOutcome } from "./apply.ts";
+import { NOTHING_TO_SEE, type PassInput, runPass } from "./pass.ts";
 
 /** How soon a change by others is noticed, where the kernel tells of it. */
 const WATCH_MS = 250;
@@ -26,11 +27,11 @@ const STOP_MS = 800;
 const ROUNDS = 4;
 
 export interface LoopOptions {
-  readonly config: CareConfig;
+  readonly config: Config;
   readonly dataplane: Dataplane;
   readonly means: Means;
   readonly instance: Instance;
-  readonly probe: Probe;
+  readonly probeOf: (check: CheckConfig["request"]) => Probe;
   readonly clock: Clock;
   readonly journal: Journal;
   readonly notifier?: Notifier | undefined;
@@ -38,9 +39,12 @@ export interface LoopOptions {
 
 export class CareLoop {
   readonly #options: LoopOptions;
-  readonly #health = new Map<string, ServerHealth>();
+  readonly #checks: Checks;
+  #config: Config;
   #record: CareRecord;
-  #probing: Probing | undefined;
+  /** What the last pass has looked at. */
+  #scope: Scope = NOTHING_TO_SEE;
+  #done: readonly StepOutcome[] = [];
   #timers: { cancel(): void }[] = [];
   /** Asked for and not begun yet. */
   #isWanted = false;
@@ -52,39 +56,66 @@ export class CareLoop {
   #passedAtMs = 0;
 
   constructor(options: LoopOptions) {
+    const { config, instance } = options;
     this.#options = options;
-    this.#record = { ...options.instance.read() ?? EMPTY_RECORD, phase: "running" };
-    const now = options.clock.wallMs();
-    for (const server of options.config.servers) {
-      this.#health.set(printEndpoint(server), initialHealth(now));
-    }
+    this.#config = config;
+    this.#record = { ...instance.read() ?? EMPTY_RECORD, phase: "running" };
+    this.#checks = new Checks({
+      ...options,
+      remembered: this.#record.services,
+      onChange: () => this.requestPass(),
+    });
   }
 
   /** The first pass. Says whether all was done. */
   async begin(): Promise<boolean> {
-    this.requestPass();
-    await this.#running;
+    await this.#pass();
     return this.#isWhole;
   }
 
   /** Probes and passes until stop(). */
   start(): void {
-    const { config, probe, clock, notifier } = this.#options;
-    this.#probing = startProbes({
-      targets: config.servers,
-      probe,
-      intervalMs: config.intervalMs,
-      clock,
-      onResult: (server, result) => this.#onResult(server, result),
-    });
-    this.#every(() => config.intervalMs, () => this.requestPass());
-    this.#every(() => this.#record.drains.size > 0 ? DRAIN_MS : config.intervalMs, () => {
-      if (this.#record.drains.size > 0) this.requestPass();
+    const { notifier } = this.#options;
+    this.#checks.start();
+    this.#every(() => this.#config.intervalMs, () => this.requestPass());
+    this.#every(() => this.#isDraining ? DRAIN_MS : this.#config.intervalMs, () => {
+      if (this.#isDraining) this.requestPass();
     });
     this.#watch(WATCH_MS);
     const beat = notifier?.watchdogIntervalMs;
     if (notifier && beat !== undefined) this.#every(() => beat, () => this.#beat(notifier));
     this.#tellStatus();
+  }
+
+  /**
+   * Cares from now on for what this says; what is not different is not touched. Says what became of each step
+   * that this took.
+   */
+  async reconfigure(config: Config): Promise<readonly StepOutcome[]> {
+    // A pass that is under way ends with what it began with.
+    await this.#running;
+    this.#record = withLeaving(this.#record, this.#config, config, this.#options.clock.wallMs());
+    this.#config = config;
+    this.#checks.reconfigure(config);
+    await this.#pass();
+    return this.#done;
+  }
+
+  get config(): Config {
+    return this.#config;
+  }
+
+  get checks(): Checks {
+    return this.#checks;
+  }
+
+  get record(): CareRecord {
+    return this.#record;
+  }
+
+  /** Whether the last pass left nothing undone. */
+  get isWhole(): boolean {
+    return this.#isWhole;
   }
 
   get isStopped(): boolean {
@@ -97,6 +128,11 @@ export class CareLoop {
     this.#running ??= this.#run();
   }
 
+  async #pass(): Promise<void> {
+    this.requestPass();
+    await this.#running;
+  }
+
   /** Ends probes and passes; what is in the kernel stays. A program that hangs is not waited for. */
   stop(): Promise<void> {
     return this.#stopping ??= this.#stop();
@@ -105,7 +141,7 @@ export class CareLoop {
   async #stop(): Promise<void> {
     this.#isStopped = true;
     for (const timer of this.#timers) timer.cancel();
-    const ended = Promise.all([this.#probing?.stop(), this.#running]);
+    const ended = Promise.all([this.#checks.stop(), this.#running]);
     const late = Promise.withResolvers<void>();
     const timer = this.#options.clock.after(STOP_MS, late.resolve);
     await Promise.race([ended, late.promise]);
@@ -116,24 +152,44 @@ export class CareLoop {
   /** Writes down that this instance ends on purpose. */
   leave(phase: CareRecord["phase"]): void {
     this.#record = { ...this.#record, phase };
-    this.#options.instance.save(this.#record);
+    this.#save(this.#record);
   }
 
   /** Everything that this instance knows, as values for JSON. */
   describe(): unknown {
-    const { config, dataplane, means } = this.#options;
-    const { weights, drains, owned } = this.#record;
+    const { dataplane, means } = this.#options;
+    const { services, leaving, owned } = this.#record;
     return {
-      virtualServer: printEndpoint(config.virtualServer),
       dataplane: dataplane.name,
       ...(means.kind === "kernel" && { rules: means.rules }),
-      servers: config.servers.map((server) => {
-        const name = printEndpoint(server);
-        return { server: name, ...this.#health.get(name), weight: weights.get(name) };
-      }),
-      leaving: Object.fromEntries(drains),
+      services: this.#config.services.map(({ name, servers }) => ({
+        service: name,
+        servers: [...servers.keys()].map((server) => ({
+          server,
+          ...this.#checks.health.get(name)?.get(server),
+          weight: services.get(name)?.weights.get(server),
+        })),
+        leaving: Object.fromEntries(services.get(name)?.drains ?? []),
+      })),
+      leaving: [...leaving.values()],
       owned,
     };
+  }
+
+  get #isDraining(): boolean {
+    const { leaving, services } = this.#record;
+    if (leaving.size > 0) return true;
+    for (const { drains } of services.values()) if (drains.size > 0) return true;
+    return false;
+  }
+
+  #save(record: CareRecord): void {
+    const { instance, means } = this.#options;
+    this.#record = record;
+    if (means.kind === "kernel") return instance.save(record);
+    // The services end with this process; one of the kernel under the same key would not be ours.
+    const { owned } = record;
+    instance.save({ ...record, owned: { ...owned, services: [] }, leaving: new Map() });
   }
 
   async #run(): Promise<void> {
@@ -149,10 +205,13 @@ export class CareLoop {
   async #settle(): Promise<boolean> {
     const { journal, clock } = this.#options;
     let isWhole = true;
+    const done: StepOutcome[] = [];
     for (let round = 0; round < ROUNDS; round++) {
       try {
         const result = await runPass(this.#input());
         this.#record = result.record;
+        this.#scope = result.scope;
+        done.push(...result.outcomes);
         journal.pass(result);
         isWhole = result.look.blind.length === 0 &&
           result.outcomes.every(({ error }) => error === undefined);
@@ -162,35 +221,23 @@ export class CareLoop {
         return false;
       }
     }
+    this.#done = done;
     this.#passedAtMs = clock.monotonicMs();
     return isWhole;
   }
 
   #input(): PassInput {
-    const { config, dataplane, means, instance, clock } = this.#options;
+    const { dataplane, means, instance, clock } = this.#options;
     return {
-      config,
+      config: this.#config,
       dataplane,
       means,
-      health: this.#health,
+      health: this.#checks.health,
       record: this.#record,
       others: instance.othersThan(instance.name),
       nowMs: clock.wallMs(),
-      save: (record) => {
-        this.#record = record;
-        instance.save(record);
-      },
+      save: (record) => this.#save(record),
     };
-  }
-
-  #onResult(server: Endpoint, result: ProbeResult): void {
-    const { config, probe, journal, clock } = this.#options;
-    const name = printEndpoint(server);
-    const before = this.#health.get(name) ?? initialHealth(clock.wallMs());
-    const after = reduceHealth(before, result, config, clock.wallMs());
-    this.#health.set(name, after);
-    journal.probe(probe.describe(server), result, before, after);
-    if (after.state !== before.state) this.requestPass();
   }
 
   /** Looks for changes by others; more seldom after one that called for nothing. */
@@ -199,7 +246,7 @@ export class CareLoop {
       const { dataplane, journal } = this.#options;
       let nextMs = WATCH_MS;
       try {
-        if (dataplane.disturbed(careScope(this.#input()))) {
+        if (dataplane.disturbed(this.#scope)) {
           this.requestPass();
           await this.#running;
           nextMs = CALM_WATCH_MS;
@@ -214,17 +261,23 @@ export class CareLoop {
 
   /** systemd is told only as long as passes come to their end. */
   #beat(notifier: Notifier): void {
-    const { clock, config } = this.#options;
-    const silentMs = clock.monotonicMs() - this.#passedAtMs;
-    if (silentMs <= 3 * config.intervalMs + CALM_WATCH_MS) notifier.watchdog();
+    const silentMs = this.#options.clock.monotonicMs() - this.#passedAtMs;
+    if (silentMs <= 3 * this.#config.intervalMs + CALM_WATCH_MS) notifier.watchdog();
   }
 
   #tellStatus(): void {
-    const { notifier, config } = this.#options;
-    const states = [...this.#health.values()];
-    const up = states.filter(({ state }) => state === "up").length;
-    const name = printEndpoint(config.virtualServer);
-    notifier?.status(`${name}: ${up} of ${states.length} servers up`);
+    const { services } = this.#config;
+    let [up, all] = [0, 0];
+    for (const { name, servers } of services) {
+      all += servers.size;
+      const health = this.#checks.health.get(name);
+      for (const server of servers.keys()) if ((health?.get(server)?.state ?? "up") === "up") up++;
+    }
+    const { service } = services[0] ?? {};
+    const what = services.length === 1 && service?.key.kind === "address"
+      ? printServiceKey(service.key).replace(/^TCP /, "")
+      : `${services.length} services`;
+    this.#options.notifier?.status(`${what}: ${up} of ${all} servers up`);
   }
 
   #every(ms: () => number, body: () => void): void {
@@ -242,4 +295,19 @@ export class CareLoop {
     });
     this.#timers.push(timer);
   }
+}
+
+/** The record with those services that the next configuration has no more, to leave in the time they have. */
+function withLeaving(
+  record: CareRecord,
+  before: Config,
+  after: Config,
+  nowMs: number,
+): CareRecord {
+  const listed = new Set(after.services.map(({ name }) => name));
+  const leaving = new Map([...record.leaving].filter(([name]) => !listed.has(name)));
+  for (const { name, service: { key }, drainTimeoutMs } of before.services) {
+    if (!listed.has(name)) leaving.set(name, { key, untilMs: nowMs + drainTimeoutMs });
+  }
+  return { ...record, leaving };
 }

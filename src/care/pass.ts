@@ -1,26 +1,37 @@
 /** One pass: look, desire, plan, apply; what is ours is written down before the kernel has it. */
 
 import type { CareConfig } from "../config/care.ts";
+import { serviceKey } from "../config/care_services.ts";
+import type { Config, ServiceConfig } from "../config/config.ts";
 import type { Dataplane, Look } from "../dataplane/dataplane.ts";
-import { desire, hostAddress, type Means, serviceKey } from "../desired/desire.ts";
+import { desireService } from "../desired/desire.ts";
 import { joinOwned, type Owned, ownedOf, withoutOthers } from "../desired/owned.ts";
 import type { HealthStates } from "../desired/servers.ts";
-import type { DesiredState } from "../desired/state.ts";
+import type { DesiredDevice, DesiredService, DesiredState } from "../desired/state.ts";
+import { hostAddress, type Means, ROUTE_METRIC, surroundingsOf } from "../desired/surroundings.ts";
 import { expectWeights, learnWeights, settleWeights } from "../desired/weights.ts";
-import type { Endpoint } from "../model/endpoint.ts";
-import { printServiceKey, type ServerEntry } from "../model/ipvs.ts";
+import { addressFamily } from "../model/address.ts";
+import { printServiceKey, type ServerEntry, type ServiceEntry } from "../model/ipvs.ts";
 import { printInterfaceAddress } from "../model/link.ts";
 import { type Observed, type Scope, scopeOf } from "../plan/observed.ts";
 import { plan } from "../plan/plan.ts";
 import type { Step } from "../plan/step.ts";
-import type { CareRecord } from "../state/record.ts";
+import {
+  type CareRecord,
+  EMPTY_MEMORY,
+  type Illness,
+  type LeavingService,
+  NO_ILLNESS,
+  type ServiceMemory,
+} from "../state/record.ts";
 import { applySteps, type StepOutcome } from "./apply.ts";
 
 export interface PassInput {
-  readonly config: CareConfig;
+  readonly config: Config;
   readonly dataplane: Dataplane;
   readonly means: Means;
-  readonly health: HealthStates;
+  /** Of each service's servers, by the service's name. */
+  readonly health: ReadonlyMap<string, HealthStates>;
   readonly record: CareRecord;
   /** What other instances own, of which nothing is taken away. */
   readonly others: readonly Owned[];
@@ -34,72 +45,89 @@ export interface PassResult {
   /** Each in its order, done or not. */
   readonly outcomes: readonly StepOutcome[];
   readonly look: Look;
+  readonly scope: Scope;
   readonly desired: DesiredState;
 }
 
 /** What a pass would do, and on what it would do it. */
 export interface Prospect {
   readonly look: Look;
+  readonly scope: Scope;
   readonly desired: DesiredState;
   readonly steps: readonly Step[];
   /** The record with what the look has taught. */
   readonly record: CareRecord;
-  readonly table: readonly ServerEntry[] | undefined;
+  /** The services that are cared for, those that are leaving too; none where the table could not be seen. */
+  readonly cared: readonly Cared[];
 }
 
-/** All that a pass of this instance has to look at. */
-export function careScope({ config, means, health, record, nowMs }: PassInput): Scope {
-  const outline = desire(config, { ...record, health, table: [], nowMs, means });
-  return scopeOf(outline.state, record.owned);
+/** One service as a pass sees it. */
+interface Cared {
+  readonly config: ServiceConfig;
+  readonly table: readonly ServerEntry[];
+  readonly desired: DesiredService;
 }
 
 export async function prospect(input: PassInput): Promise<Prospect> {
   const { config, dataplane, means, health, record, others, nowMs } = input;
-  const look = await dataplane.observe(careScope(input));
-  const table = ownServers(look.observed, config.virtualServer);
-  const weights = learnWeights(record.weights, config.servers, table ?? []);
-  const circumstances = { health, nowMs, means, drains: record.drains, weights };
-  const { state, drains } = desire(config, { ...circumstances, table: table ?? [] });
-  const learned = {
-    ...record,
-    weights,
-    // Who is leaving is not known to a pass that has not seen them.
-    drains: table ? drains : record.drains,
-    owned: joinOwned(
-      record.owned,
-      ownedOf(state, {
-        madeDevice: willMake(state, look.observed, others),
-        inKernel: means.kind === "kernel",
-      }),
-    ),
-  };
-  const steps = plan({
-    desired: state,
-    owned: withoutOthers(learned.owned, others),
-    observed: look.observed,
+  const leaving = findLeaving(input);
+  const surroundings = surroundingsOf(config, {
+    ...{ means, owned: record.owned },
+    leaving: [...leaving.values()].map(({ key }) => key),
   });
-  return { look, desired: state, steps, record: learned, table };
+  const listed = config.services.map(({ service }) => service.key);
+  const scope = scopeOf({ ...surroundings, services: listed }, record.owned);
+  const look = await dataplane.observe(scope);
+  const table = look.observed.services;
+  const cared: Cared[] = [];
+  const services = new Map<string, ServiceMemory>();
+  const care = (each: ServiceConfig, servers: readonly ServerEntry[]) => {
+    const states = health.get(each.name) ?? NOT_PROBED;
+    const memory = record.services.get(each.name) ?? EMPTY_MEMORY;
+    const weights = learnWeights(memory.weights, each.servers, servers);
+    const { service, drains } = desireService(each, {
+      ...{ health: states, weights, drains: memory.drains, table: servers, nowMs },
+    });
+    cared.push({ config: each, table: servers, desired: service });
+    services.set(each.name, withMemory(memory, { weights, drains, health: illOf(states, memory) }));
+  };
+  if (table) {
+    for (const each of config.services) care(each, table.get(each.name)?.servers ?? NO_SERVERS);
+    for (const [name, { key, untilMs }] of leaving) {
+      const entry = table.get(name);
+      // With the last server its service goes; that is the plan's to see.
+      if (!entry || entry.servers.length === 0 || untilMs <= nowMs) leaving.delete(name);
+      else care(leavingConfig({ key, untilMs }, entry, nowMs), entry.servers);
+    }
+  }
+  const desired = { ...surroundings, services: cared.map(({ desired }) => desired) };
+  const isMade = madeDevices(surroundings.devices, look.observed, others);
+  const learned: CareRecord = {
+    ...record,
+    leaving,
+    // Who is leaving is not known to a pass that has not seen them.
+    services: table ? services : record.services,
+    owned: joinOwned(record.owned, ownedOf(desired, isMade)),
+  };
+  const owned = withoutOthers(learned.owned, others);
+  const steps = plan({ desired, owned, observed: look.observed });
+  return { look, scope, desired, steps, record: learned, cared };
 }
 
 export async function runPass(input: PassInput): Promise<PassResult> {
-  const { config, dataplane, save } = input;
-  const { look, desired, steps, record, table } = await prospect(input);
-  const weights = expectWeights(record.weights, table ?? [], wantedServers(desired));
-  const expected = { ...record, weights };
+  const { look, scope, desired, steps, record, cared } = await prospect(input);
   if (steps.length === 0) {
-    const settled = settle(input, desired, expected, table, look.blind.length === 0);
-    save(settled);
-    return { record: settled, outcomes: [], look, desired };
+    const settled = settle(record, cared, desired, look.blind.length === 0);
+    input.save(settled);
+    return { record: settled, outcomes: [], look, scope, desired };
   }
-  save(expected);
-  const outcomes = await applySteps(dataplane, steps);
-  const services = [serviceKey(config.virtualServer)];
-  const after = await dataplane.observe({ ...NOTHING_TO_SEE, services });
-  const isWhole = look.blind.length === 0 && outcomes.every(({ error }) => error === undefined);
-  const now = ownServers(after.observed, config.virtualServer);
-  const settled = settle(input, desired, expected, now, isWhole);
-  save(settled);
-  return { record: settled, outcomes, look, desired };
+  // Which of the weights it is in the end is for the next pass to see.
+  const expected = updateWeights(record, cared, ({ weights }, { table, desired }) => {
+    return expectWeights(weights, table, wantedServers(desired));
+  });
+  input.save(expected);
+  const outcomes = await applySteps(input.dataplane, steps);
+  return { record: expected, outcomes, look, scope, desired };
 }
 
 /** A look at nothing, to be given what matters. */
@@ -111,56 +139,120 @@ export const NOTHING_TO_SEE: Scope = {
   routes: false,
 };
 
-/** The record after a pass. What could not be seen or taken away is still ours. */
-function settle(
-  { config, means }: PassInput,
-  desired: DesiredState,
-  record: CareRecord,
-  table: readonly ServerEntry[] | undefined,
-  isWhole: boolean,
-): CareRecord {
-  const made = record.owned.devices.find(({ name }) => name === desired.device?.name)?.made;
+const NOT_PROBED: HealthStates = new Map();
+const NO_SERVERS: readonly ServerEntry[] = [];
+
+/** Our services that are no longer listed, and that nobody else has taken over. */
+function findLeaving({ config, record, others, nowMs }: PassInput): Map<string, LeavingService> {
+  const listed = new Set(config.services.map(({ name }) => name));
+  const ours = record.owned.services.filter((key) => !listed.has(printServiceKey(key)));
+  if (ours.length === 0) return new Map();
+  const theirs = new Set(others.flatMap(({ services }) => services.map(printServiceKey)));
+  const leaving = new Map<string, LeavingService>();
+  for (const key of ours) {
+    const name = printServiceKey(key);
+    if (theirs.has(name)) continue;
+    const untilMs = record.leaving.get(name)?.untilMs ?? nowMs + config.drainTimeoutMs;
+    leaving.set(name, { key, untilMs });
+  }
+  return leaving;
+}
+
+/** A service that has no server any more but those in its table, and is otherwise as it was. */
+function leavingConfig(
+  { key, untilMs }: LeavingService,
+  { service }: ServiceEntry,
+  nowMs: number,
+): ServiceConfig {
   return {
-    ...record,
-    owned: isWhole
-      ? ownedOf(desired, { madeDevice: made ?? false, inKernel: means.kind === "kernel" })
-      : record.owned,
-    weights: table
-      ? settleWeights(record.weights, config.servers, table, wantedServers(desired))
-      : record.weights,
+    name: printServiceKey(key),
+    service,
+    servers: new Map(),
+    mode: { kind: "none" },
+    start: "up",
+    keepLast: false,
+    drain: false,
+    drainTimeoutMs: untilMs - nowMs,
   };
 }
 
-/** A device that is there already, without our address, was made by somebody else and is left to them. */
-function willMake(
-  { device }: DesiredState,
-  { devices }: Observed,
-  others: readonly Owned[],
-): boolean {
-  const link = device && devices.get(device.name);
-  if (!link) return true;
-  const shared = others.flatMap((owned) => owned.devices).filter(({ name }) => name === link.name);
-  if (shared.some(({ made }) => made)) return true;
-  const ours = new Set(device.addresses.map(printInterfaceAddress));
-  return link.addresses.some((address) => ours.has(printInterfaceAddress(address)));
+/** The record where nothing is left to do. What could not be seen or taken away is still ours. */
+function settle(
+  record: CareRecord,
+  cared: readonly Cared[],
+  desired: DesiredState,
+  isWhole: boolean,
+): CareRecord {
+  const settled = updateWeights(record, cared, ({ weights }, { config, table, desired }) => {
+    return settleWeights(weights, config.servers, table, wantedServers(desired));
+  });
+  if (!isWhole) return settled;
+  const made = new Map(record.owned.devices.map(({ name, made }) => [name, made]));
+  return { ...settled, owned: ownedOf(desired, (name) => made.get(name) ?? false) };
 }
 
-/** Our service's servers: none where there is no such service, undefined where that could not be seen. */
-function ownServers(
-  { services }: Observed,
-  virtualServer: Endpoint,
-): readonly ServerEntry[] | undefined {
-  const name = printServiceKey(serviceKey(virtualServer));
-  const found = services?.find(({ service }) => printServiceKey(service.key) === name);
-  return services && (found?.servers ?? []);
+function updateWeights(
+  record: CareRecord,
+  cared: readonly Cared[],
+  update: (memory: ServiceMemory, cared: Cared) => ServiceMemory["weights"],
+): CareRecord {
+  const services = new Map(record.services);
+  for (const each of cared) {
+    const memory = services.get(each.config.name) ?? EMPTY_MEMORY;
+    services.set(each.config.name, withMemory(memory, { weights: update(memory, each) }));
+  }
+  return { ...record, services };
+}
+
+/** The very same memory where nothing differs. */
+function withMemory(memory: ServiceMemory, news: Partial<ServiceMemory>): ServiceMemory {
+  const next = { ...memory, ...news };
+  const isSame = next.weights === memory.weights && isSameMap(next.drains, memory.drains) &&
+    isSameMap(next.health, memory.health);
+  return isSame ? memory : next;
+}
+
+function isSameMap<T>(a: ReadonlyMap<string, T>, b: ReadonlyMap<string, T>): boolean {
+  if (a.size !== b.size) return false;
+  for (const [name, value] of a) if (b.get(name) !== value) return false;
+  return true;
+}
+
+/** The servers that are not up. What is counted with each check is not worth remembering. */
+function illOf(states: HealthStates, { health: known }: ServiceMemory): ServiceMemory["health"] {
+  let ill: Map<string, Illness> | undefined;
+  for (const [name, { state, sinceMs, failedMs, lastReason: reason }] of states) {
+    if (state === "up") continue;
+    const before = known.get(name);
+    const isSame = before?.state === state && before.sinceMs === sinceMs &&
+      before.failedMs === failedMs && before.reason === reason;
+    (ill ??= new Map()).set(name, isSame ? before : { state, sinceMs, failedMs, reason });
+  }
+  return ill ?? NO_ILLNESS;
+}
+
+/** A device that is there already, without our address, was made by somebody else and is left to them. */
+function madeDevices(
+  devices: readonly DesiredDevice[],
+  observed: Observed,
+  others: readonly Owned[],
+): (name: string) => boolean {
+  const made = new Map(devices.map(({ name, addresses }) => {
+    const link = observed.devices.get(name);
+    if (!link) return [name, true];
+    const shared = others.flatMap((owned) => owned.devices).filter((each) => each.name === name);
+    if (shared.some(({ made }) => made)) return [name, true];
+    const ours = new Set(addresses.map(printInterfaceAddress));
+    return [name, link.addresses.some((address) => ours.has(printInterfaceAddress(address)))];
+  }));
+  return (name) => made.get(name) ?? false;
 }
 
 /** Every server that will be in the table, with its weight; also 0 of one that is taken out in two steps. */
-function wantedServers({ services }: DesiredState) {
-  return services.flatMap(({ servers, removals }) => [
-    ...servers.map(({ server }) => server),
-    ...removals.map(({ address, port }) => ({ address, port, weight: 0 })),
-  ]);
+function wantedServers({ servers, removals }: DesiredService) {
+  const wanted = servers.map(({ server }) => server);
+  if (removals.length === 0) return wanted;
+  return [...wanted, ...removals.map(({ address, port }) => ({ address, port, weight: 0 }))];
 }
 
 /** What a clean takes for this instance's, where nothing is remembered: all that has its names. */
@@ -168,7 +260,7 @@ export function ownedByName(config: CareConfig): Owned {
   const { virtualServer, mode } = config;
   const { address, port } = virtualServer;
   const host = hostAddress(virtualServer);
-  const family = address.includes(":") ? "ipv6" : "ipv4";
+  const family = addressFamily(address);
   const entries = [{ address, protocol: "tcp" as const, port }];
   return {
     devices: [{
@@ -178,6 +270,6 @@ export function ownedByName(config: CareConfig): Owned {
     }],
     masquerades: [{ kind: "iptables", family, entries }, { kind: "nftables", family, entries }],
     services: [serviceKey(virtualServer)],
-    routes: [{ destination: host, metric: 50 }],
+    routes: [{ destination: host, metric: ROUTE_METRIC }],
   };
 }

@@ -2,18 +2,20 @@
 
 import type { Clock } from "../clock.ts";
 import type { CareConfig } from "../config/care.ts";
+import { careServices } from "../config/care_services.ts";
+import type { Config } from "../config/config.ts";
 import type { Dataplane } from "../dataplane/dataplane.ts";
-import type { Means } from "../desired/desire.ts";
+import type { Means } from "../desired/surroundings.ts";
 import { joinOwned, NOTHING_OWNED } from "../desired/owned.ts";
 import { LvscareError } from "../errors.ts";
-import { initialHealth } from "../health/reducer.ts";
 import type { Probe } from "../health/probes/probe.ts";
-import { type Endpoint, printEndpoint } from "../model/endpoint.ts";
+import { printEndpoint } from "../model/endpoint.ts";
 import { stepText } from "../plan/text.ts";
 import { EMPTY_RECORD } from "../state/record.ts";
 import type { ProxyProtocol } from "../wire/proxy_protocol.ts";
 import { clean, planClean } from "./clean.ts";
-import { Instance } from "./instance.ts";
+import { type GroundRequest, groundRequest } from "./ground.ts";
+import { Instance, type InstanceOptions } from "./instance.ts";
 import { Journal } from "./journal.ts";
 import { CareLoop } from "./loop.ts";
 import type { Notifier } from "./notify.ts";
@@ -32,7 +34,10 @@ export interface CareGround {
   /** The kernel, where it is not the ground: an earlier run may have left things there. */
   openKernel?(): Promise<Dataplane>;
   /** Makes ready what needs it: modules. Throws where nothing can be done without it. */
-  ready(scheduler: string, warn: (text: string, error?: unknown) => void): Promise<void>;
+  ready(
+    schedulers: readonly string[],
+    warn: (text: string, error?: unknown) => void,
+  ): Promise<void>;
 }
 
 export interface CareWorld {
@@ -40,7 +45,7 @@ export interface CareWorld {
   readonly pid: number;
   readonly unit: string | undefined;
   openGround(
-    config: CareConfig,
+    request: GroundRequest,
     warn: (text: string, error?: unknown) => void,
   ): Promise<CareGround>;
   probe(
@@ -63,16 +68,33 @@ export async function runCare(
 ): Promise<number> {
   const journal = new Journal();
   for (const note of notes) journal.warn(note);
-  const ground = await world.openGround(config, (...said) => journal.warn(...said));
+  const request = groundRequest(careServices(config), purposeOf(config));
+  const ground = await world.openGround(request, (...said) => journal.warn(...said));
   try {
     if (config.dryRun) return await runDry(config, world, ground, journal);
-    using instance = Instance.open({ config, ...world, warn: (...said) => journal.warn(...said) });
+    using instance = Instance.open(instanceOptions(config, world, journal));
     await leaveKernel(ground, instance, journal);
     if (config.clean) return await runClean(config, ground, instance, journal);
     return await runLoop(config, world, ground, instance, journal);
   } finally {
     ground.dataplane.close();
   }
+}
+
+function purposeOf({ dryRun, clean, runOnce }: CareConfig): GroundRequest["purpose"] {
+  if (clean) return "clean";
+  if (runOnce) return "once";
+  return dryRun ? "look" : "care";
+}
+
+function instanceOptions(
+  { virtualServer, stateDir }: CareConfig,
+  { pid, unit }: CareWorld,
+  journal: Journal,
+): InstanceOptions {
+  const name = printEndpoint(virtualServer);
+  const warn = (text: string, error?: unknown) => journal.warn(text, error);
+  return { name, command: `lvscare care --vs ${name}`, stateDir, unit, pid, warn };
 }
 
 async function runLoop(
@@ -85,15 +107,13 @@ async function runLoop(
   const { clock } = world;
   journal.info(`care for ${printEndpoint(config.virtualServer)}: ${ground.choice}`);
   using notifier = config.runOnce ? undefined : world.openNotifier((text) => journal.warn(text));
-  const probe = world.probe(config.check, {
-    clock,
-    // Servers that are told who comes want to be told by everybody.
-    proxyProtocol: ground.means.kind === "embedded" ? config.proxy.protocol : undefined,
+  const services = careServices(config);
+  const probeOf = probeMaker(services, world, ground);
+  const loop = new CareLoop({
+    ...{ ...ground, config: services, instance, journal, probeOf, clock, notifier },
   });
-  const options = { ...ground, config, instance, journal, probe, clock, notifier };
-  const loop = new CareLoop(options);
   const begin = async () => {
-    await ground.ready(config.scheduler, (...said) => journal.warn(...said));
+    await ground.ready([config.scheduler], (...said) => journal.warn(...said));
     const isWhole = await loop.begin();
     if (!loop.isStopped) await takePlaces(ground, instance, journal);
     return isWhole;
@@ -120,9 +140,19 @@ async function runLoop(
   return 0;
 }
 
+/** Servers that are told by the proxy who comes want to be told by everybody. */
+export function probeMaker(
+  { host }: Config,
+  { clock, probe }: Pick<CareWorld, "clock" | "probe">,
+  { means }: CareGround,
+): (check: CareConfig["check"]) => Probe {
+  const proxyProtocol = means.kind === "embedded" ? host.proxy.protocol : undefined;
+  return (check) => probe(check, { clock, proxyProtocol });
+}
+
 /** Waits for a signal to end; the one after it ends at once. */
-function untilSignal(
-  world: CareWorld,
+export function untilSignal(
+  world: Pick<CareWorld, "onSignal" | "exit">,
   others: Readonly<Record<"SIGHUP" | "SIGUSR1", () => void>>,
 ): Promise<"SIGTERM" | "SIGINT"> {
   return new Promise((resolve) => {
@@ -142,7 +172,7 @@ function untilSignal(
  * Takes what an earlier run had in the kernel out of it, where this one balances elsewhere: packets would go on to
  * where nobody cares for them.
  */
-async function leaveKernel(
+export async function leaveKernel(
   { openKernel }: CareGround,
   instance: Instance,
   journal: Journal,
@@ -224,7 +254,7 @@ async function runDry(
   journal: Journal,
 ): Promise<number> {
   const { dataplane } = ground;
-  using instance = Instance.look({ config, ...world, warn: (...said) => journal.warn(...said) });
+  using instance = Instance.look(instanceOptions(config, world, journal));
   const plans = config.clean
     ? [await planClean({ dataplane, ...cleanScope(config, instance) })]
     : await planAll(config, world, ground, instance);
@@ -243,16 +273,15 @@ async function planAll(
   { dataplane, means }: CareGround,
   instance: Instance,
 ) {
-  const nowMs = clock.wallMs();
-  const healthy = (server: Endpoint) => [printEndpoint(server), initialHealth(nowMs)] as const;
   const own = await prospect({
-    config,
+    config: careServices(config),
     dataplane,
     means,
-    health: new Map(config.servers.map(healthy)),
+    // Nothing has been checked, and all are up.
+    health: new Map(),
     record: instance.read() ?? EMPTY_RECORD,
     others: instance.othersThan(instance.name),
-    nowMs,
+    nowMs: clock.wallMs(),
     save: () => {},
   });
   const left = [];

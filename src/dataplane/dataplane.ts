@@ -21,8 +21,11 @@ export interface Dataplane {
 
   /** Reads all that the scope names; what cannot be read is told, and the rest is there. */
   observe(scope: Scope): Promise<Look>;
-  /** Makes one change; throws what was refused. */
-  apply(step: Step): Promise<void>;
+  /**
+   * Takes the steps one after the other; what is refused does not keep the next from being tried. The answer
+   * has one place for each step: what was refused, or undefined where it was done.
+   */
+  apply(steps: readonly Step[]): Promise<readonly unknown[]>;
   /**
    * Whether something of the scope may have been changed by others since the last call. Never waits; false
    * where there is no way to know.

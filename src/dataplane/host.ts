@@ -5,7 +5,12 @@
 
 import { UnsupportedError } from "../errors.ts";
 import type { Family } from "../model/address.ts";
-import type { ServiceEntry, ServiceKey } from "../model/ipvs.ts";
+import {
+  type IpvsChange,
+  printServiceKey,
+  type ServiceEntry,
+  type ServiceKey,
+} from "../model/ipvs.ts";
 import type { MasqueradeKind } from "../model/masquerade.ts";
 import type { Sysctl } from "../kernel/host.ts";
 import type { IpvsTable } from "../kernel/ipvs_table.ts";
@@ -58,17 +63,43 @@ export class HostDataplane implements Dataplane {
         masquerades.push(await this.#observeRules(each));
       });
     }
-    const services = await look("services", async () => {
-      const found = await Promise.all(scope.services.map((key) => findService(table, key)));
-      return found.filter((entry) => entry !== undefined);
-    });
+    const services = await look("services", () => findServices(table, scope.services));
     const routes = scope.routes ? await look("routes", () => links.routes()) : undefined;
     const observed: Observed = { parameters, devices, masquerades, services, routes };
     return { observed, blind };
   }
 
-  async apply(step: Step): Promise<void> {
-    const { table, links } = this.#parts;
+  async apply(steps: readonly Step[]): Promise<readonly unknown[]> {
+    const errors: unknown[] = [];
+    for (let at = 0; at < steps.length;) {
+      const changes = changesFrom(steps, at);
+      if (changes.length > 0) errors.push(...await this.#change(changes));
+      else errors.push(await this.#attempt(steps[at]!));
+      at = errors.length;
+    }
+    return errors;
+  }
+
+  /** Changes to the table go to the kernel together. */
+  async #change(changes: readonly IpvsChange[]): Promise<readonly unknown[]> {
+    try {
+      return await this.#parts.table.apply(changes);
+    } catch (error) {
+      return changes.map(() => error);
+    }
+  }
+
+  async #attempt(step: Step): Promise<unknown> {
+    try {
+      await this.#take(step);
+      return undefined;
+    } catch (error) {
+      return error;
+    }
+  }
+
+  async #take(step: Step): Promise<void> {
+    const { links } = this.#parts;
     switch (step.kind) {
       case "setParameter":
         await this.#sysctl.ensure(step.name, step.value);
@@ -85,11 +116,8 @@ export class HostDataplane implements Dataplane {
       case "addEntries":
         await this.#parts.masquerade(step.by).changeEntries(step.family, { add: step.entries });
         return;
-      case "change": {
-        const [refused] = await table.apply([step.change]);
-        if (refused) throw refused;
+      case "change":
         return;
-      }
       case "putRoute":
         await links.ensureRoute(step.route);
         return;
@@ -139,12 +167,42 @@ export class HostDataplane implements Dataplane {
   }
 }
 
+/** From that step on all that are changes to the table, up to the first that is none. */
+function changesFrom(steps: readonly Step[], from: number): IpvsChange[] {
+  const changes: IpvsChange[] = [];
+  for (let at = from; at < steps.length; at++) {
+    const step = steps[at]!;
+    if (step.kind !== "change") break;
+    changes.push(step.change);
+  }
+  return changes;
+}
+
+/** More of them than this are found faster in the whole table than one by one. */
+const FEW = 4;
+
 /** Where there is no IPVS, there is no service; adding one says what is missing. */
-async function findService(table: IpvsTable, key: ServiceKey): Promise<ServiceEntry | undefined> {
+async function findServices(
+  table: IpvsTable,
+  keys: readonly ServiceKey[],
+): Promise<ReadonlyMap<string, ServiceEntry>> {
+  const found = new Map<string, ServiceEntry>();
   try {
-    return await table.find(key);
+    if (keys.length <= FEW) {
+      for (const key of keys) {
+        const entry = await table.find(key);
+        if (entry) found.set(printServiceKey(key), entry);
+      }
+      return found;
+    }
+    const wanted = new Set(keys.map(printServiceKey));
+    for (const entry of await table.list()) {
+      const name = printServiceKey(entry.service.key);
+      if (wanted.has(name)) found.set(name, entry);
+    }
+    return found;
   } catch (error) {
-    if (error instanceof UnsupportedError && error.feature === "ip_vs") return undefined;
+    if (error instanceof UnsupportedError && error.feature === "ip_vs") return new Map();
     throw error;
   }
 }

@@ -1,7 +1,8 @@
 /** Servers that are in the table of our service and no longer listed: they keep their connections for a while. */
 
+import type { ServiceConfig } from "../config/config.ts";
 import type { ServerConnections, ServerEntry } from "../model/ipvs.ts";
-import { type Endpoint, printEndpoint } from "../model/endpoint.ts";
+import { printEndpoint } from "../model/endpoint.ts";
 import type { DesiredServer, Removal } from "./state.ts";
 
 /** Until when each may stay, by its endpoint as text: milliseconds since 1970, to survive a restart. */
@@ -10,10 +11,9 @@ export type Drains = ReadonlyMap<string, number>;
 export const NO_DRAINS: Drains = new Map();
 
 export interface LeavingOptions {
-  readonly listed: readonly Endpoint[];
+  readonly config: Pick<ServiceConfig, "servers" | "drainTimeoutMs">;
   readonly table: readonly ServerEntry[];
   readonly drains: Drains;
-  readonly drainTimeoutMs: number;
   readonly nowMs: number;
 }
 
@@ -25,16 +25,14 @@ export interface Leaving {
 
 const UNLISTED = "no longer listed";
 
-export function planLeaving(
-  { listed, table, drains, drainTimeoutMs, nowMs }: LeavingOptions,
-): Leaving {
-  const names = new Set(listed.map(printEndpoint));
+export function planLeaving({ config, table, drains, nowMs }: LeavingOptions): Leaving {
+  const { servers, drainTimeoutMs } = config;
   const staying: DesiredServer[] = [];
   const removals: Removal[] = [];
   const kept = new Map<string, number>();
   for (const { server, connections } of table) {
     const name = printEndpoint(server);
-    if (names.has(name)) continue;
+    if (servers.has(name)) continue;
     // A clock that was set back must not keep a server for years.
     const latest = nowMs + drainTimeoutMs;
     const deadline = Math.min(drains.get(name) ?? latest, latest);
@@ -52,7 +50,7 @@ export function planLeaving(
       staying.push({ server: { ...server, weight: 0 }, why: UNLISTED });
     }
   }
-  return { staying, removals, drains: kept };
+  return { staying, removals, drains: kept.size === 0 ? NO_DRAINS : kept };
 }
 
 export function isIdle({ active, inactive, persistent }: ServerConnections): boolean {

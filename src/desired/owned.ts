@@ -28,23 +28,14 @@ export interface Owned {
 
 export const NOTHING_OWNED: Owned = { devices: [], masquerades: [], services: [], routes: [] };
 
-export interface OwnedOptions {
-  readonly madeDevice: boolean;
-  /** Services are the kernel's; others end with whoever serves them. */
-  readonly inKernel: boolean;
-}
-
-/** What is ours once the state is reached. */
-export function ownedOf(desired: DesiredState, options: OwnedOptions): Owned {
-  const { device, masquerade, services, route } = desired;
-  const { madeDevice, inKernel } = options;
+/** What is ours once the state is reached; of devices, those that `isMade` says were made for it. */
+export function ownedOf(desired: DesiredState, isMade: (device: string) => boolean): Owned {
+  const { devices, masquerades, services, routes } = desired;
   return {
-    devices: device ? [{ ...device, made: madeDevice }] : [],
-    masquerades: masquerade
-      ? [{ kind: masquerade.kind, family: masquerade.family, entries: masquerade.entries }]
-      : [],
-    services: inKernel ? services.map(({ service }) => service.key) : [],
-    routes: route ? [route] : [],
+    devices: devices.map((device) => ({ ...device, made: isMade(device.name) })),
+    masquerades: masquerades.map(({ kind, family, entries }) => ({ kind, family, entries })),
+    services: services.map(({ service }) => service.key),
+    routes,
   };
 }
 

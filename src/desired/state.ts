@@ -14,6 +14,8 @@ export interface DesiredServer {
 
 /** A service that is ours whole: a server that is not named here is removed. */
 export interface DesiredService {
+  /** Its key as text. */
+  readonly name: string;
   readonly service: Service;
   readonly servers: readonly DesiredServer[];
   /** Why servers that may be in the table are not named above. */
@@ -34,6 +36,7 @@ export interface DesiredDevice {
   readonly addresses: readonly InterfaceAddress[];
 }
 
+/** The rules of one kind and family, of which there is no more than one. */
 export interface DesiredMasquerade {
   readonly kind: MasqueradeKind;
   readonly family: Family;
@@ -41,19 +44,23 @@ export interface DesiredMasquerade {
   readonly entries: readonly SetEntry[];
 }
 
-export interface DesiredState {
+/** What leads packets to the services. */
+export interface Surroundings {
   readonly sysctls: Readonly<Record<string, string>>;
-  readonly device: DesiredDevice | undefined;
-  readonly masquerade: DesiredMasquerade | undefined;
+  readonly devices: readonly DesiredDevice[];
+  readonly masquerades: readonly DesiredMasquerade[];
+  readonly routes: readonly Route[];
+}
+
+export interface DesiredState extends Surroundings {
   readonly services: readonly DesiredService[];
-  readonly route: Route | undefined;
 }
 
 /** Nothing at all: what a clean leaves. */
 export const NOTHING: DesiredState = {
   sysctls: {},
-  device: undefined,
-  masquerade: undefined,
+  devices: [],
+  masquerades: [],
+  routes: [],
   services: [],
-  route: undefined,
 };

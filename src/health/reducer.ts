@@ -36,6 +36,18 @@ export function initialHealth(nowMs: number): ServerHealth {
   };
 }
 
+/** A server that is not up, of which no more is known than that. */
+export function downHealth(
+  { state, sinceMs, failedMs, reason }: {
+    readonly state: Exclude<ServerState, "up">;
+    readonly sinceMs: number;
+    readonly failedMs: number | undefined;
+    readonly reason: string | undefined;
+  },
+): ServerHealth {
+  return { state, sinceMs, failedMs, failures: 0, successes: 0, lastReason: reason };
+}
+
 export function reduceHealth(
   health: ServerHealth,
   result: ProbeResult,

@@ -1,75 +1,90 @@
 /** When each server is probed: at a rhythm of its own, spread over the interval, never twice at once. */
 
 import type { Clock } from "../clock.ts";
-import { type Endpoint, printEndpoint } from "../model/endpoint.ts";
+import type { Endpoint } from "../model/endpoint.ts";
+import { Agenda } from "./agenda.ts";
 import type { Probe, ProbeResult } from "./probes/probe.ts";
 
-export interface ProbingOptions {
-  readonly targets: readonly Endpoint[];
+export interface ProbeTarget {
+  /** What it is known by: a target of the same id, probe and interval goes on as it was. */
+  readonly id: string;
+  readonly endpoint: Endpoint;
   readonly probe: Probe;
-  /** Between the starts of two probes of one server. */
+  /** Between the starts of two probes. */
   readonly intervalMs: number;
+}
+
+export interface ProbingOptions<T extends ProbeTarget> {
+  readonly targets: readonly T[];
+  /** How many may be under way at once; those that are due beyond it wait for their turn. */
+  readonly atOnce: number;
   readonly clock: Clock;
   /** Called once for each probe that came to its end, and never after stop(). */
-  readonly onResult: (target: Endpoint, result: ProbeResult) => void;
+  readonly onResult: (target: T, result: ProbeResult) => void;
   /** Stops, as stop() does. */
   readonly signal?: AbortSignal;
 }
 
-export interface Probing {
+export interface Probing<T extends ProbeTarget> {
   /** Probes every server at once that is not being probed; the rhythm stays. */
   probeNow(): void;
   /** Probes from now on these: those that were probed before keep their rhythm. */
-  setTargets(targets: readonly Endpoint[]): void;
+  setTargets(targets: readonly T[]): void;
   /** Ends every probe that is under way; resolves when all are closed. */
   stop(): Promise<void>;
 }
 
-interface Lane {
-  readonly target: Endpoint;
+interface Lane<T> {
+  target: T;
   readonly abort: AbortController;
   /** When the next probe is due. */
   dueMs: number;
-  isRunning: boolean;
+  state: "idle" | "waiting" | "running";
 }
 
-export function startProbes(options: ProbingOptions): Probing {
-  const { probe, intervalMs, clock, onResult, signal } = options;
-  if (!(intervalMs > 0)) throw new RangeError(`probe every ${intervalMs} ms: must be more than 0`);
-  const lanes = new Map<string, Lane>();
+export function startProbes<T extends ProbeTarget>(options: ProbingOptions<T>): Probing<T> {
+  const { atOnce, clock, onResult, signal } = options;
+  if (!(atOnce >= 1)) throw new RangeError(`${atOnce} probes at once: must be at least 1`);
+  const lanes = new Map<string, Lane<T>>();
+  const agenda = new Agenda<Lane<T>>();
+  /** Lanes that are due and may not begin yet, in their order. */
+  const waiting: Lane<T>[] = [];
   const running = new Set<Promise<void>>();
-  /**
-   * The lanes in the order in which they are due, beginning at `at`. All grow by the same interval, so that
-   * the order stays, and whoever wakes looks at nothing but what is due.
-   */
-  let ring: Lane[] = [];
-  let at = 0;
   let timer: { cancel(): void } | undefined;
   let stopping: Promise<void> | undefined;
 
-  function setTargets(targets: readonly Endpoint[]): void {
+  function setTargets(targets: readonly T[]): void {
     if (stopping) return;
-    const wanted = new Map(targets.map((target) => [printEndpoint(target), target]));
-    for (const [name, lane] of lanes) {
-      if (!wanted.has(name)) remove(name, lane);
+    const wanted = new Map(targets.map((target) => [target.id, target]));
+    const added: T[] = [];
+    for (const lane of lanes.values()) {
+      if (!isSame(lane.target, wanted.get(lane.target.id))) remove(lane);
     }
-    add([...wanted].filter(([name]) => !lanes.has(name)));
-    ring = [...lanes.values()].sort((a, b) => a.dueMs - b.dueMs);
-    at = 0;
+    for (const target of wanted.values()) {
+      const lane = lanes.get(target.id);
+      if (lane) lane.target = target;
+      else added.push(target);
+    }
+    agenda.keep(({ abort }) => !abort.signal.aborted);
+    add(added);
     startDue();
   }
 
-  /** Spread evenly over one interval, the first of them at once. */
-  function add(added: readonly (readonly [name: string, target: Endpoint])[]): void {
+  /** Spread evenly over an interval, the first of them at once. */
+  function add(added: readonly T[]): void {
     const now = clock.monotonicMs();
-    for (const [i, [name, target]] of added.entries()) {
+    for (const [i, target] of added.entries()) {
+      const { id, intervalMs } = target;
+      if (!(intervalMs > 0)) throw new RangeError(`probe every ${intervalMs} ms: must be over 0`);
       const dueMs = now + (i * intervalMs) / added.length;
-      lanes.set(name, { target, abort: new AbortController(), dueMs, isRunning: false });
+      const lane: Lane<T> = { target, abort: new AbortController(), dueMs, state: "idle" };
+      lanes.set(id, lane);
+      agenda.add(lane);
     }
   }
 
-  function remove(name: string, { abort }: Lane): void {
-    lanes.delete(name);
+  function remove({ target, abort }: Lane<T>): void {
+    lanes.delete(target.id);
     abort.abort();
   }
 
@@ -77,36 +92,57 @@ export function startProbes(options: ProbingOptions): Probing {
   function startDue(): void {
     timer?.cancel();
     const now = clock.monotonicMs();
-    let lane = ring[at];
+    let lane = agenda.next;
     while (lane && lane.dueMs <= now) {
-      lane.dueMs += intervalMs;
+      // Where the host stood still, what was missed falls out, and the rhythm stays.
+      const { intervalMs } = lane.target;
+      lane.dueMs += intervalMs * Math.max(1, Math.ceil((now - lane.dueMs) / intervalMs));
+      agenda.postponed();
       start(lane);
-      at = (at + 1) % ring.length;
-      lane = ring[at];
+      lane = agenda.next;
     }
     timer = lane && clock.after(lane.dueMs - now, startDue);
   }
 
   /** What is still under way when the next is due makes that one fall out, not queue up. */
-  function start(lane: Lane): void {
-    if (lane.isRunning) return;
-    const run = probeLane(lane).finally(() => running.delete(run));
-    running.add(run);
+  function start(lane: Lane<T>): void {
+    if (lane.state !== "idle") return;
+    if (running.size < atOnce) run(lane);
+    else {
+      lane.state = "waiting";
+      waiting.push(lane);
+    }
   }
 
-  async function probeLane(lane: Lane): Promise<void> {
-    const { target, abort } = lane;
-    lane.isRunning = true;
-    const result = await attempt(probe, target, abort.signal);
-    lane.isRunning = false;
-    if (!abort.signal.aborted) onResult(target, result);
+  function run(lane: Lane<T>): void {
+    lane.state = "running";
+    const ended = probeLane(lane).finally(() => {
+      running.delete(ended);
+      startWaiting();
+    });
+    running.add(ended);
+  }
+
+  function startWaiting(): void {
+    while (running.size < atOnce) {
+      const lane = waiting.shift();
+      if (!lane) return;
+      if (!lane.abort.signal.aborted) run(lane);
+    }
+  }
+
+  async function probeLane(lane: Lane<T>): Promise<void> {
+    const { target: { probe, endpoint }, abort } = lane;
+    const result = await attempt(probe, endpoint, abort.signal);
+    lane.state = "idle";
+    if (!abort.signal.aborted) onResult(lane.target, result);
   }
 
   async function end(): Promise<void> {
     signal?.removeEventListener("abort", stop);
     timer?.cancel();
-    for (const [name, lane] of lanes) remove(name, lane);
-    ring = [];
+    for (const lane of lanes.values()) remove(lane);
+    agenda.keep(() => false);
     await Promise.all(running);
   }
 
@@ -118,6 +154,10 @@ export function startProbes(options: ProbingOptions): Probing {
   if (signal?.aborted) stop();
   setTargets(options.targets);
   return { probeNow: () => lanes.forEach(start), setTargets, stop };
+}
+
+function isSame(a: ProbeTarget, b: ProbeTarget | undefined): boolean {
+  return a.probe === b?.probe && a.intervalMs === b.intervalMs;
 }
 
 /** A probe never throws; should one do so all the same, its server is not healthy. */

@@ -118,8 +118,8 @@ export function openEmbedded({ hasDevice, proxy, ...choice }: EmbeddedKernelOpti
 
 export interface KernelOptions extends KernelChoice {
   readonly masquerade: MasqueradeChoice;
-  /** For which packets rules are needed; undefined for none. */
-  readonly rulesFor: Family | undefined;
+  /** For which packets rules are needed. */
+  readonly rulesFor: readonly Family[];
 }
 
 export async function openKernel(options: KernelOptions): Promise<Kernel> {
@@ -141,8 +141,9 @@ export async function openKernel(options: KernelOptions): Promise<Kernel> {
     return known;
   };
   const { rulesFor } = options;
-  const rules = rulesFor &&
-    await chooseRules(options.masquerade, rulesFor, byCommand, () => masquerade("iptables"));
+  const rules = rulesFor.length === 0
+    ? undefined
+    : await chooseRules(options.masquerade, rulesFor, byCommand, () => masquerade("iptables"));
   const watch = byCommand
     ? undefined
     : new NetlinkWatch(open(NETLINK_ROUTE), open(NETLINK_NETFILTER));
@@ -185,14 +186,15 @@ function chooseTable({ backend, transport }: KernelChoice): IpvsTable {
  */
 async function chooseRules(
   choice: MasqueradeChoice,
-  family: Family,
+  families: readonly Family[],
   byCommand: boolean,
   iptables: () => Masquerade,
 ): Promise<{ kind: MasqueradeKind; why: string }> {
   if (choice !== "auto") return { kind: choice, why: `${choice}, as asked for` };
   if (byCommand) return { kind: "iptables", why: "iptables, as all is done by programs" };
   try {
-    const isThere = await iptables().exists(family);
+    let isThere = false;
+    for (const family of families) isThere = await iptables().exists(family) || isThere;
     return {
       kind: "iptables",
       why: `iptables, ${isThere ? "where they are" : "which works here"}`,

@@ -1,7 +1,7 @@
 /** What is looked at in the kernel, and what was seen there. */
 
 import type { Owned } from "../desired/owned.ts";
-import type { DesiredState } from "../desired/state.ts";
+import type { Surroundings } from "../desired/state.ts";
 import type { Family } from "../model/address.ts";
 import { printServiceKey, type ServiceEntry, type ServiceKey } from "../model/ipvs.ts";
 import type { Link, Route } from "../model/link.ts";
@@ -38,31 +38,36 @@ export interface Observed {
   /** Devices by name; undefined where there is none. */
   readonly devices: ReadonlyMap<string, Link | undefined>;
   readonly masquerades: readonly ObservedMasquerade[];
-  /** Those of the scope that are there. */
-  readonly services: readonly ServiceEntry[] | undefined;
+  /** Those of the scope that are there, by their keys as text. */
+  readonly services: ReadonlyMap<string, ServiceEntry> | undefined;
   readonly routes: readonly Route[] | undefined;
 }
 
-export function scopeOf(desired: DesiredState, owned: Owned): Scope {
-  const { device, masquerade, services, route } = desired;
-  const wanted = masquerade
-    ? [{ kind: masquerade.kind, family: masquerade.family, markBit: masquerade.markBit }]
-    : [];
-  const others = owned.masquerades.filter(({ kind, family }) =>
-    kind !== masquerade?.kind || family !== masquerade.family
-  );
+/** What there is to look at for what is wanted and for what is ours. */
+export function scopeOf(
+  wanted: Surroundings & { readonly services: readonly ServiceKey[] },
+  owned: Owned,
+): Scope {
+  const { sysctls, devices, masquerades, services, routes } = wanted;
+  const isWanted = new Set(masquerades.map(rulesKey));
+  const others = owned.masquerades.filter((each) => !isWanted.has(rulesKey(each)));
   return {
-    parameters: Object.keys(desired.sysctls),
-    devices: [
-      ...new Set([...(device ? [device.name] : []), ...owned.devices.map(({ name }) => name)]),
-    ],
+    parameters: Object.keys(sysctls),
+    devices: [...new Set([...devices, ...owned.devices].map(({ name }) => name))],
     masquerades: [
-      ...wanted,
+      ...masquerades.map(({ kind, family, markBit }) => ({ kind, family, markBit })),
       ...others.map(({ kind, family }) => ({ kind, family, markBit: undefined })),
     ],
-    services: uniqueKeys([...services.map(({ service }) => service.key), ...owned.services]),
-    routes: route !== undefined || owned.routes.length > 0,
+    services: uniqueKeys([...services, ...owned.services]),
+    routes: routes.length > 0 || owned.routes.length > 0,
   };
+}
+
+/** Which rules they are: "iptables ipv4". */
+export function rulesKey(
+  { kind, family }: { readonly kind: MasqueradeKind; readonly family: Family },
+): string {
+  return `${kind} ${family}`;
 }
 
 function uniqueKeys(keys: readonly ServiceKey[]): ServiceKey[] {

@@ -2,10 +2,10 @@
 
 import { type Owned, routeKey } from "../desired/owned.ts";
 import type { DesiredState } from "../desired/state.ts";
-import { addressToBytes } from "../model/address.ts";
+import { addressToBytes, type Family } from "../model/address.ts";
 import { printServiceKey } from "../model/ipvs.ts";
 import { type InterfaceAddress, type Link, printInterfaceAddress } from "../model/link.ts";
-import { printSetEntry, type SetEntry } from "../model/masquerade.ts";
+import { type MasqueradeKind, printSetEntry, type SetEntry } from "../model/masquerade.ts";
 import type { Observed } from "./observed.ts";
 import { planService } from "./service.ts";
 import type { Step } from "./step.ts";
@@ -20,10 +20,10 @@ export interface Situation {
 export function plan(situation: Situation): Step[] {
   return [
     ...planParameters(situation),
-    ...planDevice(situation),
-    ...planMasquerade(situation),
+    ...planDevices(situation),
+    ...planMasquerades(situation),
     ...planServices(situation),
-    ...planRoute(situation),
+    ...planRoutes(situation),
     ...planLeftRoutes(situation),
     ...planLeftServices(situation),
     ...planLeftMasquerades(situation),
@@ -42,76 +42,83 @@ function planParameters({ desired, observed }: Situation): Step[] {
   return steps;
 }
 
-function planDevice({ desired: { device }, observed }: Situation): Step[] {
-  if (!device || !observed.devices.has(device.name)) return [];
-  const { name } = device;
-  const link = observed.devices.get(name);
-  const steps: Step[] = [];
-  // A device of another kind is asked for all the same: the refusal says what is in the way.
-  if (!link || link.kind !== "dummy") steps.push({ kind: "makeDevice", name, found: "nothing" });
-  else if (!link.up) steps.push({ kind: "makeDevice", name, found: "down" });
-  const there = new Set(link?.addresses.map(printInterfaceAddress));
-  for (const address of device.addresses) {
-    if (there.has(printInterfaceAddress(address))) continue;
-    steps.push({ kind: "addAddress", device: name, address });
-  }
-  return steps;
+function planDevices({ desired: { devices }, observed }: Situation): Step[] {
+  return devices.flatMap(({ name, addresses }): Step[] => {
+    if (!observed.devices.has(name)) return [];
+    const link = observed.devices.get(name);
+    const steps: Step[] = [];
+    // A device of another kind is asked for all the same: the refusal says what is in the way.
+    if (!link || link.kind !== "dummy") steps.push({ kind: "makeDevice", name, found: "nothing" });
+    else if (!link.up) steps.push({ kind: "makeDevice", name, found: "down" });
+    const there = new Set(link?.addresses.map(printInterfaceAddress));
+    for (const address of addresses) {
+      if (there.has(printInterfaceAddress(address))) continue;
+      steps.push({ kind: "addAddress", device: name, address });
+    }
+    return steps;
+  });
 }
 
-function planMasquerade({ desired: { masquerade }, observed }: Situation): Step[] {
-  if (!masquerade) return [];
-  const { kind: by, family, markBit } = masquerade;
-  const found = observed.masquerades.find((each) => each.kind === by && each.family === family);
-  if (!found) return [];
-  const steps: Step[] = [];
-  const { missing } = found;
-  if (missing.length > 0) steps.push({ kind: "makeRules", by, family, markBit, missing });
-  const entries = without(masquerade.entries, found.entries);
-  if (entries.length > 0) steps.push({ kind: "addEntries", by, family, entries });
-  return steps;
+function planMasquerades({ desired: { masquerades }, observed }: Situation): Step[] {
+  return masquerades.flatMap((wanted): Step[] => {
+    const { kind: by, family, markBit } = wanted;
+    const found = findRules(observed.masquerades, wanted);
+    if (!found) return [];
+    const steps: Step[] = [];
+    const { missing } = found;
+    if (missing.length > 0) steps.push({ kind: "makeRules", by, family, markBit, missing });
+    const entries = without(wanted.entries, found.entries);
+    if (entries.length > 0) steps.push({ kind: "addEntries", by, family, entries });
+    return steps;
+  });
 }
 
 function planServices({ desired: { services }, observed }: Situation): Step[] {
   const table = observed.services;
   if (!table) return [];
-  return services.flatMap((wanted) => {
-    const key = printServiceKey(wanted.service.key);
-    return planService(wanted, table.find(({ service }) => printServiceKey(service.key) === key));
+  const steps: Step[] = [];
+  for (const wanted of services) planService(steps, wanted, table.get(wanted.name));
+  return steps;
+}
+
+function planRoutes({ desired: { routes }, observed }: Situation): Step[] {
+  if (!observed.routes) return [];
+  const there = new Map(observed.routes.map((route) => [routeKey(route), route]));
+  return routes.flatMap((route): Step[] => {
+    const before = there.get(routeKey(route));
+    const isSame = before?.gateway === route.gateway &&
+      (route.device === undefined || before?.device === route.device);
+    return before && isSame ? [] : [{ kind: "putRoute", route, before }];
   });
 }
 
-function planRoute({ desired: { route }, observed }: Situation): Step[] {
-  if (!route || !observed.routes) return [];
-  const before = observed.routes.find((each) => routeKey(each) === routeKey(route));
-  const isSame = before?.gateway === route.gateway &&
-    (route.device === undefined || before?.device === route.device);
-  return before && isSame ? [] : [{ kind: "putRoute", route, before }];
-}
-
 function planLeftRoutes({ desired, owned, observed }: Situation): Step[] {
-  const wanted = desired.route && routeKey(desired.route);
-  const left = owned.routes.map(routeKey).filter((key) => key !== wanted);
-  return (observed.routes ?? []).filter((route) => left.includes(routeKey(route)))
+  const wanted = new Set(desired.routes.map(routeKey));
+  const left = new Set(owned.routes.map(routeKey).filter((key) => !wanted.has(key)));
+  return (observed.routes ?? []).filter((route) => left.has(routeKey(route)))
     .map((route) => ({ kind: "removeRoute", route }));
 }
 
 function planLeftServices({ desired, owned, observed }: Situation): Step[] {
-  const wanted = new Set(desired.services.map(({ service }) => printServiceKey(service.key)));
-  const there = new Set(observed.services?.map(({ service }) => printServiceKey(service.key)));
+  const wanted = new Set(desired.services.map(({ name }) => name));
   return owned.services
-    .filter((key) => !wanted.has(printServiceKey(key)) && there.has(printServiceKey(key)))
+    .filter((key) => {
+      const name = printServiceKey(key);
+      return !wanted.has(name) && observed.services?.has(name);
+    })
     .map((key) => ({ kind: "change", change: { kind: "deleteService", key } }));
 }
 
 /** The rules are shared: they go with the last entry, whoever made them. */
-function planLeftMasquerades({ desired: { masquerade }, owned, observed }: Situation): Step[] {
-  return owned.masquerades.flatMap(({ kind: by, family, entries: ours }): Step[] => {
-    const found = observed.masquerades.find((each) => each.kind === by && each.family === family);
+function planLeftMasquerades({ desired, owned, observed }: Situation): Step[] {
+  return owned.masquerades.flatMap((ours): Step[] => {
+    const { kind: by, family } = ours;
+    const found = findRules(observed.masquerades, ours);
     if (!found) return [];
-    const isWanted = masquerade?.kind === by && masquerade.family === family;
-    const left = without(ours, isWanted ? masquerade.entries : []);
+    const wanted = findRules(desired.masquerades, ours);
+    const left = without(ours.entries, wanted?.entries ?? []);
     const others = without(found.entries, left);
-    if (!isWanted && others.length === 0) {
+    if (!wanted && others.length === 0) {
       return found.exists ? [{ kind: "removeRules", by, family }] : [];
     }
     const entries = without(found.entries, others);
@@ -119,20 +126,26 @@ function planLeftMasquerades({ desired: { masquerade }, owned, observed }: Situa
   });
 }
 
-function planLeftDevices({ desired: { device }, owned, observed }: Situation): Step[] {
+function planLeftDevices({ desired, owned, observed }: Situation): Step[] {
   return owned.devices.flatMap(({ name, made, addresses }): Step[] => {
     const link = observed.devices.get(name);
     if (!link || link.kind !== "dummy") return [];
-    const isWanted = device?.name === name;
-    const wanted = new Set((isWanted ? device.addresses : []).map(printInterfaceAddress));
+    const device = desired.devices.find((each) => each.name === name);
+    const wanted = new Set(device?.addresses.map(printInterfaceAddress));
     const left = new Set(
       addresses.map(printInterfaceAddress).filter((address) => !wanted.has(address)),
     );
-    if (!isWanted && made && !hasOthers(link, left)) return [{ kind: "removeDevice", name }];
+    if (!device && made && !hasOthers(link, left)) return [{ kind: "removeDevice", name }];
     return link.addresses
       .filter((address) => left.has(printInterfaceAddress(address)))
       .map((address) => ({ kind: "removeAddress", device: name, address }));
   });
+}
+
+type Rules = { readonly kind: MasqueradeKind; readonly family: Family };
+
+function findRules<T extends Rules>(all: readonly T[], { kind, family }: Rules): T | undefined {
+  return all.find((each) => each.kind === kind && each.family === family);
 }
 
 /** Whether somebody else's addresses are on the device. The kernel itself adds one of the link (fe80::/10). */

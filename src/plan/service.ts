@@ -5,56 +5,63 @@ import { type Endpoint, printEndpoint } from "../model/endpoint.ts";
 import type { Server, Service, ServiceEntry, ServiceKey } from "../model/ipvs.ts";
 import type { Step } from "./step.ts";
 
-/** Servers come before others go, so that there is always one to take what arrives. */
-export function planService(wanted: DesiredService, found: ServiceEntry | undefined): Step[] {
-  const { service, servers, removals } = wanted;
+/** Adds the steps. Servers come before others go, so that there is always one to take what arrives. */
+export function planService(
+  steps: Step[],
+  { service, servers, removals }: DesiredService,
+  found: ServiceEntry | undefined,
+): void {
   const { key } = service;
-  const there = new Map(found?.servers.map(({ server }) => [printEndpoint(server), server]));
-  return [
-    ...planHead(service, found?.service),
-    ...servers.flatMap(({ server, why }) =>
-      planServer(key, server, there.get(printEndpoint(server)), why, found === undefined)
-    ),
-    ...removals.flatMap((removal) => planRemoval(key, removal, there.get(printEndpoint(removal)))),
-  ];
+  const there = new Map<string, Server>();
+  for (const { server } of found?.servers ?? []) there.set(printEndpoint(server), server);
+  planHead(steps, service, found?.service);
+  for (const { server, why } of servers) {
+    const before = there.get(printEndpoint(server));
+    if (!before) {
+      const change = { kind: "addServer", key, server } as const;
+      steps.push({ kind: "change", change, why, isNew: found === undefined });
+    } else if (!isSameServer(before, server)) {
+      steps.push({ kind: "change", change: { kind: "editServer", key, server }, before, why });
+    }
+  }
+  for (const removal of removals) {
+    const before = there.get(printEndpoint(removal));
+    if (before) planRemoval(steps, key, removal, before);
+  }
 }
 
-function planHead(service: Service, before: Service | undefined): Step[] {
-  if (!before) return [{ kind: "change", change: { kind: "addService", service } }];
-  if (isSame(before, service)) return [];
-  return [{ kind: "change", change: { kind: "editService", service }, before }];
-}
-
-function planServer(
-  key: ServiceKey,
-  server: Server,
-  before: Server | undefined,
-  why: string | undefined,
-  isNew: boolean,
-): Step[] {
-  if (!before) return [{ kind: "change", change: { kind: "addServer", key, server }, why, isNew }];
-  if (isSame(before, server)) return [];
-  return [{ kind: "change", change: { kind: "editServer", key, server }, before, why }];
+function planHead(steps: Step[], service: Service, before: Service | undefined): void {
+  if (!before) steps.push({ kind: "change", change: { kind: "addService", service } });
+  else if (!isSame(before, service)) {
+    steps.push({ kind: "change", change: { kind: "editService", service }, before });
+  }
 }
 
 function planRemoval(
+  steps: Step[],
   key: ServiceKey,
   { address, port, why, onlyIfIdle }: Removal,
-  before: Server | undefined,
-): Step[] {
-  if (!before) return [];
+  before: Server,
+): void {
   if (onlyIfIdle && before.weight !== 0) {
     const server = { ...before, weight: 0 };
-    return [{ kind: "change", change: { kind: "editServer", key, server }, before, why }];
+    steps.push({ kind: "change", change: { kind: "editServer", key, server }, before, why });
+    return;
   }
   const server: Endpoint = { address, port };
-  return [{ kind: "change", change: { kind: "deleteServer", key, server }, before, why }];
+  steps.push({ kind: "change", change: { kind: "deleteServer", key, server }, before, why });
+}
+
+function isSameServer(a: Server, b: Server): boolean {
+  return a.weight === b.weight && a.upperThreshold === b.upperThreshold &&
+    a.lowerThreshold === b.lowerThreshold && isSame(a.forwarding, b.forwarding);
 }
 
 /** Plain values of one shape, whatever the order of their properties; absent and undefined are the same. */
 function isSame(a: unknown, b: unknown): boolean {
   if (typeof a !== "object" || typeof b !== "object" || a === null || b === null) return a === b;
   const [left, right] = [a as Record<string, unknown>, b as Record<string, unknown>];
-  const names = new Set([...Object.keys(left), ...Object.keys(right)]);
-  return [...names].every((name) => isSame(left[name], right[name]));
+  for (const name in left) if (!isSame(left[name], right[name])) return false;
+  for (const name in right) if (!(name in left) && right[name] !== undefined) return false;
+  return true;
 }

@@ -106,7 +106,7 @@ function isStillAt(path: string, file: Deno.FsFile): boolean {
   }
 }
 
-function writeAll(file: Deno.FsFile, bytes: Uint8Array): void {
+export function writeAll(file: Deno.FsFile, bytes: Uint8Array): void {
   for (let done = 0; done < bytes.length;) done += file.writeSync(bytes.subarray(done));
 }
 

@@ -6,10 +6,10 @@
 import { errnoNumber } from "../sys/errno.ts";
 import { isFileLocked, tryLockFile } from "../sys/file_lock.ts";
 import { errnoError } from "../sys/libc.ts";
-import { probeDirectory, replaceFile, sweepTemporaries } from "./atomic_file.ts";
+import { probeDirectory, replaceFile, sweepTemporaries, writeAll } from "./atomic_file.ts";
 import { attempt, CorruptStateError, errnoOf, refusal } from "./failure.ts";
 import { discardedFile, lockFile, nameOfValueFile, valueFile } from "./file_names.ts";
-import { readValueFile, VALUE_LIMIT } from "./value_file.ts";
+import { readValueFile, VALUE_LIMIT, type ValueFile } from "./value_file.ts";
 
 /** Who wants a lock, as others are to read it. */
 export interface LockHolder {
@@ -63,15 +63,35 @@ export class StateDirectory {
     return attempt("look at lock", path, MUST_BE_READABLE, () => isFileLocked(path));
   }
 
-  /** The name's value, not yet validated, or undefined. Throws CorruptStateError where a file holds no value. */
-  read(name: string): unknown {
+  /**
+   * The name's value and what was added to it, not yet validated, or undefined. Throws CorruptStateError where
+   * a file holds no value.
+   */
+  read(name: string): Pick<ValueFile, "value" | "amendments"> | undefined {
     const path = this.#at(valueFile(name));
-    return attempt(
-      "read state",
-      path,
-      MUST_BE_READABLE,
-      () => readValueFile(path, this.#owner)?.value,
-    );
+    return attempt("read state", path, MUST_BE_READABLE, () => readValueFile(path, this.#owner));
+  }
+
+  /** The size of the name's file and when it was last written; undefined where there is none. */
+  stamp(name: string): string | undefined {
+    const path = this.#at(valueFile(name));
+    return attempt("look at state", path, MUST_BE_READABLE, () =>
+      unlessMissing(() => {
+        const { ino, size, mtime } = Deno.lstatSync(path);
+        return `${ino} ${size} ${mtime?.getTime()}`;
+      }));
+  }
+
+  /**
+   * Adds to the name's value without writing the rest again. It is not synced: after a power failure nothing
+   * is left in the kernel that it could tell of.
+   */
+  amend(name: string, amendment: unknown): void {
+    const path = this.#at(valueFile(name));
+    attempt("write state", path, MUST_BE_STORED, () => {
+      using file = Deno.openSync(path, { append: true });
+      writeAll(file, new TextEncoder().encode(printValue(amendment)));
+    });
   }
 
   /** Stores the value and says whether it had to: what the file has already is not written again. */

@@ -8,7 +8,7 @@ const ELSEWHERE = "give another directory with --state-dir";
 const HINTS: Readonly<Record<string, string>> = {
   ENOSPC: `free space there, or ${ELSEWHERE}`,
   EDQUOT: `free space there, or ${ELSEWHERE}`,
-  EFBIG: "manage fewer servers behind one virtual service",
+  EFBIG: "care for fewer servers",
 };
 
 /** A stored value that must not be believed. Until it is discarded it stays where it is, to be looked at. */

@@ -7,10 +7,11 @@ import {
   type OwnedDevice,
   type OwnedMasquerade,
 } from "../desired/owned.ts";
-import type { WeightMemories, WeightMemory } from "../desired/weights.ts";
+import { NO_WEIGHTS, type WeightMemories, type WeightMemory } from "../desired/weights.ts";
+import type { ServerState } from "../health/reducer.ts";
 import { addressFamily, type Family, familyBits, parseAddress } from "../model/address.ts";
 import { type Endpoint, parseEndpoint, printEndpoint } from "../model/endpoint.ts";
-import type { ServiceKey } from "../model/ipvs.ts";
+import { printServiceKey, type ServiceKey } from "../model/ipvs.ts";
 import { type InterfaceAddress, isDeviceName, type Route } from "../model/link.ts";
 import type { SetEntry } from "../model/masquerade.ts";
 
@@ -25,36 +26,133 @@ export interface CareRecord {
   /** The unit of the init system that it ran in, which tells its successor from another instance. */
   readonly unit: string | undefined;
   readonly owned: Owned;
+  /** Services that are no longer listed and still have connections, by their names. */
+  readonly leaving: ReadonlyMap<string, LeavingService>;
+  /** What is known of each service, by its name. */
+  readonly services: ReadonlyMap<string, ServiceMemory>;
+}
+
+export interface LeavingService {
+  readonly key: ServiceKey;
+  /** When the last of its servers goes: milliseconds since 1970. */
+  readonly untilMs: number;
+}
+
+/** What is remembered of one service. Where nothing of it changes it stays the very same value. */
+export interface ServiceMemory {
   readonly weights: WeightMemories;
   readonly drains: Drains;
+  /** The servers that are not up. */
+  readonly health: ReadonlyMap<string, Illness>;
 }
+
+/** Why and since when a server is not up. */
+export interface Illness {
+  readonly state: Exclude<ServerState, "up">;
+  readonly sinceMs: number;
+  /** Undefined: it has never been up. */
+  readonly failedMs: number | undefined;
+  readonly reason: string | undefined;
+}
+
+export const NO_ILLNESS: ServiceMemory["health"] = new Map();
+
+export const EMPTY_MEMORY: ServiceMemory = {
+  weights: NO_WEIGHTS,
+  drains: NO_DRAINS,
+  health: NO_ILLNESS,
+};
 
 export const EMPTY_RECORD: CareRecord = {
   phase: "running",
   unit: undefined,
   owned: NOTHING_OWNED,
-  weights: new Map(),
-  drains: NO_DRAINS,
+  leaving: new Map(),
+  services: new Map(),
 };
 
-const VERSION = 1;
+const VERSION = 2;
+
+/** A record's parts as JSON values; of an amendment only those that it changes. */
+export interface RecordParts {
+  version?: typeof VERSION;
+  phase?: Phase;
+  /** Null: none. */
+  unit?: string | null;
+  owned?: unknown;
+  leaving?: unknown;
+  /** Null for a service that is to be forgotten. */
+  services?: Record<string, unknown>;
+}
 
 /** The record as a JSON value. */
-export function encodeRecord({ phase, unit, owned, weights, drains }: CareRecord): unknown {
+export function encodeRecord({ phase, unit, owned, leaving, services }: CareRecord): RecordParts {
   return {
     version: VERSION,
     phase,
-    ...(unit !== undefined && { unit }),
+    unit: unit ?? null,
     owned,
-    weights: Object.fromEntries(weights),
-    drains: Object.fromEntries(drains),
+    leaving: [...leaving.values()],
+    services: encodeServices(services),
   };
 }
 
-/** The record that the value is, or undefined: then nothing of it may be believed. */
-export function decodeRecord(value: unknown): CareRecord | undefined {
+/** What makes the one record into the other; undefined where nothing differs. */
+export function amendRecord(before: CareRecord, after: CareRecord): RecordParts | undefined {
+  const parts: RecordParts = {};
+  if (after.phase !== before.phase) parts.phase = after.phase;
+  if (after.unit !== before.unit) parts.unit = after.unit ?? null;
+  if (!isSameJson(after.owned, before.owned)) parts.owned = after.owned;
+  const [leaving, left] = [[...after.leaving.values()], [...before.leaving.values()]];
+  if (!isSameJson(leaving, left)) parts.leaving = leaving;
+  const changed = new Map<string, ServiceMemory | null>();
+  for (const [name, memory] of after.services) {
+    if (before.services.get(name) !== memory) changed.set(name, memory);
+  }
+  for (const name of before.services.keys()) {
+    if (!after.services.has(name)) changed.set(name, null);
+  }
+  if (changed.size > 0) parts.services = encodeServices(changed);
+  return Object.keys(parts).length === 0 ? undefined : parts;
+}
+
+function isSameJson(a: unknown, b: unknown): boolean {
+  return a === b || JSON.stringify(a) === JSON.stringify(b);
+}
+
+function encodeServices(
+  services: ReadonlyMap<string, ServiceMemory | null>,
+): Record<string, unknown> {
+  const encoded: Record<string, unknown> = {};
+  for (const [name, memory] of services) encoded[name] = memory && encodeMemory(memory);
+  return encoded;
+}
+
+function encodeMemory({ weights, drains, health }: ServiceMemory): unknown {
+  const encoded: Record<string, unknown> = {};
+  for (const [name, { ours, operator }] of weights) {
+    // Nearly all servers have just one.
+    encoded[name] = operator === undefined && ours.length === 1 ? ours[0] : { ours, operator };
+  }
+  return {
+    weights: encoded,
+    ...(drains.size > 0 && { drains: Object.fromEntries(drains) }),
+    ...(health.size > 0 && { health: Object.fromEntries(health) }),
+  };
+}
+
+/** The record that the value is, with its amendments, or undefined: then nothing of it may be believed. */
+export function decodeRecord(
+  value: unknown,
+  amendments: readonly unknown[] = [],
+): CareRecord | undefined {
   try {
-    return readRecord(value);
+    const parts = object(value);
+    if (parts["version"] !== VERSION) throw new NotARecord();
+    return amendments.reduce(
+      (record: CareRecord, each) => readParts(record, object(each)),
+      readParts(EMPTY_RECORD, parts),
+    );
   } catch (error) {
     if (error instanceof NotARecord) return undefined;
     throw error;
@@ -63,21 +161,62 @@ export function decodeRecord(value: unknown): CareRecord | undefined {
 
 class NotARecord extends Error {}
 
-function readRecord(value: unknown): CareRecord {
-  const { version, phase, unit, owned, weights, drains } = object(value);
-  if (version !== VERSION) throw new NotARecord();
-  const { devices, masquerades, services, routes } = object(owned);
+function readParts(record: CareRecord, parts: Readonly<Record<string, unknown>>): CareRecord {
+  const { phase, unit, owned, leaving, services } = parts;
   return {
-    phase: oneOf(phase, ["running", "stopped", "once"]),
-    unit: optional(unit, text),
-    owned: {
-      devices: list(devices, readDevice),
-      masquerades: list(masquerades, readMasquerade),
-      services: list(services, readServiceKey),
-      routes: list(routes, readRoute),
-    },
+    phase: phase === undefined ? record.phase : oneOf(phase, ["running", "stopped", "once"]),
+    unit: unit === undefined ? record.unit : unit === null ? undefined : text(unit),
+    owned: owned === undefined ? record.owned : readOwned(owned),
+    leaving: leaving === undefined ? record.leaving : readLeaving(leaving),
+    services: services === undefined ? record.services : readServices(record, services),
+  };
+}
+
+function readOwned(value: unknown): Owned {
+  const { devices, masquerades, services, routes } = object(value);
+  return {
+    devices: list(devices, readDevice),
+    masquerades: list(masquerades, readMasquerade),
+    services: list(services, readServiceKey),
+    routes: list(routes, readRoute),
+  };
+}
+
+function readLeaving(value: unknown): CareRecord["leaving"] {
+  return new Map(
+    list(value, (each) => {
+      const { key: spelt, untilMs } = object(each);
+      const key = readServiceKey(spelt);
+      return [printServiceKey(key), { key, untilMs: time(untilMs) }];
+    }),
+  );
+}
+
+function readServices({ services }: CareRecord, value: unknown): CareRecord["services"] {
+  const read = new Map(services);
+  for (const [name, memory] of Object.entries(object(value))) {
+    if (memory === null) read.delete(name);
+    else read.set(name, readMemory(memory));
+  }
+  return read;
+}
+
+function readMemory(value: unknown): ServiceMemory {
+  const { weights, drains, health } = object(value);
+  return {
     weights: new Map(entries(weights, readWeight)),
-    drains: new Map(entries(drains, (each) => whole(each, 0, Number.MAX_SAFE_INTEGER))),
+    drains: drains === undefined ? NO_DRAINS : new Map(entries(drains, time)),
+    health: health === undefined ? NO_ILLNESS : new Map(entries(health, readIllness)),
+  };
+}
+
+function readIllness(value: unknown): Illness {
+  const { state, sinceMs, failedMs, reason } = object(value);
+  return {
+    state: oneOf(state, ["draining", "down"]),
+    sinceMs: time(sinceMs),
+    failedMs: optional(failedMs, time),
+    reason: optional(reason, text),
   };
 }
 
@@ -119,9 +258,16 @@ function readRoute(value: unknown): Route {
 }
 
 function readWeight(value: unknown): WeightMemory {
-  const { ours, operator } = object(value);
   const weight = (each: unknown) => whole(each, 0, 0x7fff_ffff);
-  return { ours: list(ours, weight), operator: optional(operator, weight) };
+  if (typeof value === "number") return { ours: [weight(value)], operator: undefined };
+  const { ours, operator } = object(value);
+  return {
+    ours: list(ours, weight),
+    operator: optional(operator, (each) => {
+      const { weight: set, insteadOf } = object(each);
+      return { weight: weight(set), insteadOf: weight(insteadOf) };
+    }),
+  };
 }
 
 function readInterfaceAddress(value: unknown): InterfaceAddress {
@@ -177,6 +323,11 @@ function oneOf<const T extends string>(value: unknown, choices: readonly T[]): T
 function text(value: unknown): string {
   if (typeof value !== "string") throw new NotARecord();
   return value;
+}
+
+/** Milliseconds since 1970. */
+function time(value: unknown): number {
+  return whole(value, 0, Number.MAX_SAFE_INTEGER);
 }
 
 function whole(value: unknown, least: number, most: number): number {

@@ -3,25 +3,37 @@
 import { CorruptStateError, errnoOf } from "./failure.ts";
 
 /** Larger than any record is meant to be; what a damaged file may cost to look at. */
-export const VALUE_LIMIT = 1024 * 1024;
+export const VALUE_LIMIT = 32 * 1024 * 1024;
 
-/** The file's text and the JSON value in it, or undefined where there is no file. */
-export function readValueFile(
-  path: string,
-  owner: number | null,
-): { readonly text: string; readonly value: unknown } | undefined {
+export interface ValueFile {
+  readonly text: string;
+  /** What stands in its first line. */
+  readonly value: unknown;
+  /** What was added to it, a line each. */
+  readonly amendments: readonly unknown[];
+}
+
+/** What is in the file, or undefined where there is none. */
+export function readValueFile(path: string, owner: number | null): ValueFile | undefined {
   const info = lookAt(path);
   if (info === undefined) return undefined;
   const fault = faultOf(info, owner);
   if (fault !== undefined) throw new CorruptStateError(path, fault);
   try {
     const text = new TextDecoder("utf-8", { fatal: true }).decode(Deno.readFileSync(path));
-    return { text, value: JSON.parse(text) };
+    const [value, ...amendments] = wholeLines(text).map((line): unknown => JSON.parse(line));
+    return { text, value, amendments };
   } catch (error) {
     if (errnoOf(error) === "ENOENT") return undefined; // removed in between
     if (!(error instanceof SyntaxError || error instanceof TypeError)) throw error;
     throw new CorruptStateError(path, "is damaged, must be JSON", error);
   }
+}
+
+/** Whoever adds a line may be killed in the middle of it: then it was never added. */
+function wholeLines(text: string): string[] {
+  const [first = "", ...rest] = text.split("\n");
+  return [first, ...rest.slice(0, -1)];
 }
 
 function lookAt(path: string): Deno.FileInfo | undefined {

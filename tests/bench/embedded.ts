@@ -215,15 +215,18 @@ async function reactionMs(): Promise<number> {
       if (signal === "SIGTERM") stop = body;
       return { [Symbol.dispose]: () => {} };
     },
-    openGround: async (config, warn) => {
-      const ground = await openGround(config, HOST, warn);
+    openGround: async (request, warn) => {
+      const ground = await openGround(request, HOST, warn);
       const apply = ground.dataplane.apply.bind(ground.dataplane);
-      ground.dataplane.apply = async (step) => {
-        await apply(step);
-        if (step.kind !== "change" || step.change.kind !== "editServer") return;
-        if (step.change.server.weight !== 0) return;
-        seen.push(performance.now() - failedAtMs);
-        if (seen.length === REACTIONS) stop();
+      ground.dataplane.apply = async (steps) => {
+        const errors = await apply(steps);
+        for (const step of steps) {
+          if (step.kind !== "change" || step.change.kind !== "editServer") continue;
+          if (step.change.server.weight !== 0) continue;
+          seen.push(performance.now() - failedAtMs);
+          if (seen.length === REACTIONS) stop();
+        }
+        return errors;
       };
       return ground;
     },

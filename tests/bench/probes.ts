@@ -94,10 +94,12 @@ async function measure(
   const latenessMs: number[] = [];
   const usage = cpuUsage();
   const startMs = performance.now();
+  const timed = watched(probe, targets, startMs, latenessMs);
   const probing = startProbes({
-    targets,
-    probe: watched(probe, targets, startMs, latenessMs),
-    intervalMs: INTERVAL_MS,
+    targets: targets.map((endpoint) => ({
+      ...{ id: printEndpoint(endpoint), endpoint, probe: timed, intervalMs: INTERVAL_MS },
+    })),
+    atOnce: Infinity,
     clock: systemClock,
     onResult: (_, { ok }) => {
       probes++;

@@ -9,7 +9,7 @@ const AUTO: KernelOptions = {
   backend: undefined,
   transport: "libc",
   masquerade: "auto",
-  rulesFor: "ipv4",
+  rulesFor: ["ipv4"],
 };
 
 async function choice(options: Partial<KernelOptions> = {}): Promise<readonly [string, string]> {
@@ -26,7 +26,7 @@ Deno.test("netlink is chosen, and iptables where it works; the choice says what 
     "iptables",
     `${NETLINK}, rules by iptables, which works here`,
   ]);
-  assert.deepEqual(await choice({ rulesFor: undefined }), ["iptables", NETLINK]);
+  assert.deepEqual(await choice({ rulesFor: [] }), ["iptables", NETLINK]);
   assert.deepEqual(await choice({ transport: "libnl", masquerade: "nftables" }), [
     "nftables",
     "IPVS by netlink over libnl, devices and routes by netlink over libnl, " +
@@ -43,7 +43,7 @@ Deno.test("the rules that are there already are taken up", async () => {
   const kernel = await openKernel(AUTO);
   await kernel.masquerade("iptables").ensure({ family: "ipv6", markBit: 0 });
   kernel.close();
-  const [, said] = await choice({ rulesFor: "ipv6" });
+  const [, said] = await choice({ rulesFor: ["ipv6"] });
   assert.equal(said, `${NETLINK}, rules by iptables, where they are`);
 });
 

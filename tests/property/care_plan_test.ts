@@ -3,8 +3,10 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { clean, planClean } from "../../src/care/clean.ts";
-import { ownedByName, type PassInput, prospect, runPass } from "../../src/care/pass.ts";
+import { ownedByName, prospect, runPass } from "../../src/care/pass.ts";
 import type { CareConfig } from "../../src/config/care.ts";
+import { careServices } from "../../src/config/care_services.ts";
+import type { HealthStates } from "../../src/desired/servers.ts";
 import { joinOwned, NOTHING_OWNED } from "../../src/desired/owned.ts";
 import { printEndpoint } from "../../src/model/endpoint.ts";
 import { logText, stepText } from "../../src/plan/text.ts";
@@ -38,7 +40,7 @@ interface Ran {
 async function settle(
   config: CareConfig,
   dataplane: FakeDataplane,
-  health: PassInput["health"],
+  states: HealthStates,
   from: CareRecord = EMPTY_RECORD,
 ): Promise<Ran> {
   let record = from;
@@ -46,8 +48,10 @@ async function settle(
     record = decodeRecord(JSON.parse(JSON.stringify(encodeRecord(next))))!;
     assert.deepEqual(record, next);
   };
+  const services = careServices(config);
+  const health = new Map(services.services.map(({ name }) => [name, states]));
   for (let rounds = 0; rounds < 5; rounds++) {
-    const input = { config, dataplane, means: KERNEL, health, others: [] };
+    const input = { config: services, dataplane, means: KERNEL, health, others: [] };
     const { outcomes } = await runPass({ ...input, record, nowMs: NOW_MS, save });
     assert.deepEqual(outcomes.filter(({ error }) => error !== undefined), []);
     if (outcomes.length === 0) return { record, rounds };
@@ -171,7 +175,7 @@ Deno.test("killed at any step, and started with any other arguments of its own, 
       // A kill is not an error that the pass would see: all that follows is not done either.
       await runPass({
         ...input,
-        config: first,
+        config: careServices(first),
         dataplane: kernel,
         record,
         save: (next) => {
@@ -192,7 +196,7 @@ Deno.test("killed at any step, and started with any other arguments of its own, 
       }
       const next = await prospect({
         ...input,
-        config: second,
+        config: careServices(second),
         dataplane: kernel,
         record: ended,
         save,

@@ -3,7 +3,7 @@
 import fc from "fast-check";
 import type { CareConfig, Mode } from "../../src/config/care.ts";
 import type { ServerHealth } from "../../src/health/reducer.ts";
-import { serviceKey } from "../../src/desired/desire.ts";
+import { serviceKey } from "../../src/config/care_services.ts";
 import { type Address, parseAddress } from "../../src/model/address.ts";
 import type { Endpoint } from "../../src/model/endpoint.ts";
 import { printEndpoint } from "../../src/model/endpoint.ts";

@@ -23,7 +23,7 @@ export async function runInside(
     clock: systemClock,
     pid: Deno.pid,
     unit: undefined,
-    openGround: (config, warn) => openGround(config, HOST, warn),
+    openGround: (request, warn) => openGround(request, HOST, warn),
     probe: () => ({ describe: () => "", run: () => Promise.resolve({ ok: true }) }),
     openNotifier: () => undefined,
     out: (text) => out += text,

@@ -6,7 +6,7 @@ import { runCare } from "../../src/care/run.ts";
 import { systemClock } from "../../src/clock.ts";
 import { NOTHING_TO_SEE } from "../../src/care/pass.ts";
 import type { CareConfig } from "../../src/config/care.ts";
-import { serviceKey } from "../../src/desired/desire.ts";
+import { serviceKey } from "../../src/config/care_services.ts";
 import { httpProbe } from "../../src/health/probes/http.ts";
 import { configureLogs, resetLogs } from "../../src/log.ts";
 import { type Endpoint, printEndpoint } from "../../src/model/endpoint.ts";
@@ -120,7 +120,7 @@ export class Stage implements AsyncDisposable {
   async start(more: Partial<CareConfig> = {}): Promise<StageRun> {
     const run = new StageRun(
       this.config(more),
-      (config, warn) => this.place.openGround(config, warn),
+      (request, warn) => this.place.openGround(request, warn),
     );
     this.#runs.push(run);
     await run.ready;
@@ -211,7 +211,8 @@ export class StageRun {
   async weights(): Promise<Record<string, number>> {
     const services = [serviceKey(this.#config.virtualServer)];
     const { observed } = await this.#ground!.dataplane.observe({ ...NOTHING_TO_SEE, services });
-    const servers = observed.services?.[0]?.servers ?? [];
+    const [service] = observed.services?.values() ?? [];
+    const servers = service?.servers ?? [];
     return Object.fromEntries(
       servers.map(({ server }) => [printEndpoint(server), server.weight] as const).toSorted(),
     );

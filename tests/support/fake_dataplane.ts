@@ -43,9 +43,11 @@ export class FakeDataplane implements Dataplane {
   // deno-lint-ignore require-await -- the contract's
   async observe(scope: Scope): Promise<Look> {
     const unseen = new Set(this.blind.map(({ part }) => part));
-    const services = scope.services.map((key) => this.services.get(printServiceKey(key)))
-      .filter((found) => found !== undefined)
-      .map(({ service, servers }): ServiceEntry => ({ service, servers: [...servers.values()] }));
+    const services = new Map<string, ServiceEntry>();
+    for (const name of scope.services.map(printServiceKey)) {
+      const found = this.services.get(name);
+      if (found) services.set(name, { ...found, servers: [...found.servers.values()] });
+    }
     return {
       observed: {
         parameters: new Map(scope.parameters.map((name) => [name, this.parameters.get(name)])),
@@ -58,12 +60,18 @@ export class FakeDataplane implements Dataplane {
     };
   }
 
-  // deno-lint-ignore require-await -- so that what it throws is a rejection
-  async apply(step: Step): Promise<void> {
-    const refusal = this.refuse(step);
-    if (refusal) throw refusal;
-    this.applied.push(step);
-    this.#do(step);
+  // deno-lint-ignore require-await -- the contract's
+  async apply(steps: readonly Step[]): Promise<readonly unknown[]> {
+    return steps.map((step) => {
+      try {
+        const refusal = this.refuse(step);
+        if (refusal) return refusal;
+        this.applied.push(step);
+        this.#do(step);
+      } catch (error) {
+        return error;
+      }
+    });
   }
 
   disturbed(): boolean {

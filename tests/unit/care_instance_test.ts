@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { Instance, unitOf } from "../../src/care/instance.ts";
 import { LvscareError } from "../../src/errors.ts";
 import { type CareRecord, EMPTY_RECORD, type Phase } from "../../src/state/record.ts";
-import { careConfig, endpoint } from "../support/care_arbitraries.ts";
+import { endpoint } from "../support/care_arbitraries.ts";
 import { withFolder } from "../support/process.ts";
 
 interface Opened {
@@ -13,10 +13,20 @@ interface Opened {
 function open(stateDir: string, options: { port?: number; unit?: string } = {}): Opened {
   const { port = 1, unit } = options;
   const warnings: string[] = [];
-  const config = careConfig({ stateDir, virtualServer: endpoint("10.0.0.1", port) });
+  const name = `10.0.0.1:${port}`;
   const warn = (text: string, error?: unknown) =>
     warnings.push(error instanceof Error ? `${text}: ${error.message}` : text);
-  return { instance: Instance.open({ config, unit, pid: 7, warn }), warnings };
+  return {
+    instance: Instance.open({
+      name,
+      command: `lvscare care --vs ${name}`,
+      stateDir,
+      unit,
+      pid: 7,
+      warn,
+    }),
+    warnings,
+  };
 }
 
 /** Leaves a record as an instance that ended like that. */
@@ -93,7 +103,7 @@ Deno.test("a record comes back as it was written; one that is none of ours is mo
       .filter((name) => name.endsWith(".json"));
     const before = await Deno.readTextFile(`${stateDir}/${file}`);
     const damages = [
-      before.replace('"version":1', '"version":2'),
+      before.replace('"version":2', '"version":1'),
       before.replace('"port":1', '"port":70000'),
       before.replace("10.0.0.1", "10.0.0.256"),
       before.replace('"services":[', '"services":[null,'),

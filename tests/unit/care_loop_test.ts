@@ -5,6 +5,7 @@ import { Instance } from "../../src/care/instance.ts";
 import { Journal } from "../../src/care/journal.ts";
 import { CareLoop } from "../../src/care/loop.ts";
 import type { CareConfig } from "../../src/config/care.ts";
+import { careServices } from "../../src/config/care_services.ts";
 import { LvscareError } from "../../src/errors.ts";
 import type { Probe, ProbeResult } from "../../src/health/probes/probe.ts";
 import { configureLogs, resetLogs } from "../../src/log.ts";
@@ -44,13 +45,16 @@ class Lab implements Probe {
     const { clock, dataplane } = this;
     const warn = (text: string) => this.lines.push(`warn ${text}`);
     const merged = { ...this.config, ...config };
-    this.#instance = Instance.open({ config: merged, unit: undefined, pid: 7, warn });
+    const { stateDir, virtualServer } = merged;
+    const name = printEndpoint(virtualServer);
+    const command = `lvscare care --vs ${name}`;
+    this.#instance = Instance.open({ name, command, stateDir, unit: undefined, pid: 7, warn });
     this.loop = new CareLoop({
-      config: merged,
+      config: careServices(merged),
       dataplane,
       means: { kind: "kernel", rules: "iptables" },
       instance: this.#instance,
-      probe: this,
+      probeOf: () => this,
       clock,
       journal: new Journal(),
     });

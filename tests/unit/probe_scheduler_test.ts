@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import type { Probe, ProbeResult } from "../../src/health/probes/probe.ts";
-import { type ProbingOptions, startProbes } from "../../src/health/scheduler.ts";
+import { type ProbeTarget, startProbes } from "../../src/health/scheduler.ts";
 import type { Address } from "../../src/model/address.ts";
 import { type Endpoint, printEndpoint } from "../../src/model/endpoint.ts";
 import { FakeClock, settled } from "../support/fake_clock.ts";
@@ -25,7 +25,17 @@ interface Run {
 }
 
 /** Probes whose ends a test decides, unless they end at once. */
-function setUp(options: Partial<ProbingOptions> & { readonly endsAtOnce?: boolean }) {
+interface SetUp {
+  readonly targets?: readonly Endpoint[];
+  readonly intervalMs?: number;
+  readonly atOnce?: number;
+  readonly signal?: AbortSignal;
+  readonly endsAtOnce?: boolean;
+}
+
+function setUp(
+  { targets: first = targets(1), intervalMs = INTERVAL_MS, atOnce = Infinity, ...options }: SetUp,
+) {
   const clock = new FakeClock();
   const runs: Run[] = [];
   const told: string[] = [];
@@ -38,14 +48,25 @@ function setUp(options: Partial<ProbingOptions> & { readonly endsAtOnce?: boolea
       return promise;
     },
   };
-  const probing = startProbes({
-    targets: targets(1),
-    intervalMs: INTERVAL_MS,
-    probe,
+  const targetsOf = (servers: readonly Endpoint[], every = intervalMs): ProbeTarget[] =>
+    servers.map((endpoint) => ({
+      id: printEndpoint(endpoint),
+      endpoint,
+      probe,
+      intervalMs: every,
+    }));
+  const { probeNow, setTargets, stop } = startProbes({
+    targets: targetsOf(first),
+    atOnce,
     clock,
-    onResult: ({ address }, { ok }) => told.push(`${address} ${ok}`),
-    ...options,
+    onResult: ({ endpoint }, { ok }) => told.push(`${endpoint.address} ${ok}`),
+    ...(options.signal && { signal: options.signal }),
   });
+  const probing = {
+    ...{ probeNow, stop },
+    setTargets: (servers: readonly Endpoint[], every?: number) =>
+      setTargets(targetsOf(servers, every)),
+  };
   return { clock, runs, told, probing };
 }
 
@@ -177,15 +198,16 @@ for (const thrown of [new Error("a defect"), "a string"]) {
   Deno.test(`a probe that throws ${typeof thrown} before it waits is a failed one, and probed again`, async () => {
     const clock = new FakeClock();
     const told: ProbeResult[] = [];
-    startProbes({
-      targets: targets(1),
-      probe: {
-        describe: printEndpoint,
-        run() {
-          throw thrown;
-        },
+    const probe: Probe = {
+      describe: printEndpoint,
+      run() {
+        throw thrown;
       },
-      intervalMs: INTERVAL_MS,
+    };
+    const [endpoint] = targets(1);
+    startProbes({
+      targets: [{ id: "one", endpoint: endpoint!, probe, intervalMs: INTERVAL_MS }],
+      atOnce: 1,
       clock,
       onResult: (_, result) => told.push(result),
     });
@@ -194,6 +216,36 @@ for (const thrown of [new Error("a defect"), "a string"]) {
     assert.deepEqual(told, [{ ok: false, reason }, { ok: false, reason }]);
   });
 }
+
+Deno.test("no more than so many are under way, and those that wait have their turn in their order", async () => {
+  const { clock, runs } = setUp({ targets: targets(4), atOnce: 2 });
+  await clock.advance(INTERVAL_MS - 1);
+  const started = () => runs.map(({ target }) => target);
+  assert.deepEqual(started(), ["10.0.0.0", "10.0.0.1"]);
+  runs[1]!.end({ ok: true });
+  await settled();
+  assert.deepEqual(started().slice(2), ["10.0.0.2"]);
+  runs[0]!.end({ ok: true });
+  await settled();
+  assert.deepEqual(started().slice(3), ["10.0.0.3"]);
+});
+
+Deno.test("who waits and is removed is never started", async () => {
+  const { clock, runs, probing } = setUp({ targets: targets(3), atOnce: 1 });
+  await clock.advance(INTERVAL_MS - 1);
+  probing.setTargets([targets(3)[0]!, targets(3)[2]!]);
+  runs[0]!.end({ ok: true });
+  await settled();
+  assert.deepEqual(runs.map(({ target }) => target), ["10.0.0.0", "10.0.0.2"]);
+});
+
+Deno.test("another interval begins a new rhythm, and is kept beside others", async () => {
+  const { clock, runs, probing } = setUp({ targets: targets(1), endsAtOnce: true });
+  await clock.advance(1000);
+  probing.setTargets(targets(1), 700);
+  await clock.advance(2000);
+  assert.deepEqual(runs.map(({ atMs }) => atMs), [0, 1000, 1700, 2400]);
+});
 
 for (const intervalMs of [0, -1, NaN]) {
   Deno.test(`an interval of ${intervalMs} ms is refused`, () => {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { Probe, ProbeResult } from "../../src/health/probes/probe.ts";
-import { type Probing, startProbes } from "../../src/health/scheduler.ts";
+import { type ProbeTarget, type Probing, startProbes } from "../../src/health/scheduler.ts";
 import type { Endpoint } from "../../src/model/endpoint.ts";
 import { endpoint } from "../support/care_arbitraries.ts";
 import { FakeClock, settled } from "../support/fake_clock.ts";
@@ -14,16 +14,25 @@ class Lab implements Probe {
   readonly events: string[] = [];
   takesMs = 0;
   running = 0;
-  readonly probing: Probing;
+  readonly probing: Probing<ProbeTarget>;
+  readonly #intervalMs: number;
 
   constructor(intervalMs: number, targets: readonly Endpoint[] = SERVERS) {
+    this.#intervalMs = intervalMs;
     this.probing = startProbes({
-      targets,
-      probe: this,
-      intervalMs,
+      targets: this.#targets(targets, intervalMs),
+      atOnce: Infinity,
       clock: this.clock,
-      onResult: ({ address }, { ok }) => this.#note(`${address} ${ok ? "ok" : "failed"}`),
+      onResult: ({ id }, { ok }) => this.#note(`${id} ${ok ? "ok" : "failed"}`),
     });
+  }
+
+  #targets(servers: readonly Endpoint[], intervalMs: number): ProbeTarget[] {
+    return servers.map((endpoint) => ({ id: endpoint.address, endpoint, probe: this, intervalMs }));
+  }
+
+  setTargets(servers: readonly Endpoint[]): void {
+    this.probing.setTargets(this.#targets(servers, this.#intervalMs));
   }
 
   describe(): string {
@@ -109,7 +118,7 @@ Deno.test("targets that stay keep their rhythm, new ones are spread, those that 
   lab.take();
   lab.takesMs = 400;
   await lab.clock.advance(400); // 10.0.0.2 is under way
-  lab.probing.setTargets([SERVERS[0]!, SERVERS[2]!]);
+  lab.setTargets([SERVERS[0]!, SERVERS[2]!]);
   await settled();
   assert.equal(lab.running, 1);
   lab.take();
@@ -139,10 +148,10 @@ Deno.test("after stop() nothing is under way, and nothing is told any more", asy
 Deno.test("a probe that throws in spite of its contract is a failed one", async () => {
   const clock = new FakeClock();
   const results: ProbeResult[] = [];
+  const probe = { describe: () => "", run: () => Promise.reject(new TypeError("a defect")) };
   const probing = startProbes({
-    targets: SERVERS.slice(0, 1),
-    probe: { describe: () => "", run: () => Promise.reject(new TypeError("a defect")) },
-    intervalMs: 1000,
+    targets: [{ id: "one", endpoint: SERVERS[0]!, probe, intervalMs: 1000 }],
+    atOnce: 1,
     clock,
     onResult: (_, result) => results.push(result),
   });

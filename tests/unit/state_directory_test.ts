@@ -6,6 +6,8 @@ import { withFolder } from "../support/process.ts";
 
 const NAME = "10.0.0.1:6443";
 const FILE = "10.0.0.1%3A6443.json";
+/** What a value may have, in bytes. */
+const LIMIT = 32 * 1024 * 1024;
 const NOBODY = 65534;
 
 /** One test in a folder of its own, which need not be async. */
@@ -72,7 +74,7 @@ Deno.test("values are kept by name, through another start, in files that only we
     for (const [name, value] of values) assert.ok(state.write(name, value));
     const again = StateDirectory.open(folder);
     assert.deepEqual(again.names(), [...values.keys()].sort());
-    for (const [name, value] of values) assert.deepEqual(again.read(name), value);
+    for (const [name, value] of values) assert.deepEqual(again.read(name)?.value, value);
     assert.equal(filesOf(folder).length, values.size);
     assert.equal(modeOf(`${folder}/${FILE}`), 0o600);
   }));
@@ -102,7 +104,7 @@ Deno.test("write() does not write what the file has already, and replaces all el
     assert.ok(state.write(NAME, { a: 2 }), "removed behind our back");
     Deno.writeTextFileSync(`${folder}/${FILE}`, "x");
     assert.ok(state.write(NAME, { a: 2 }), "changed behind our back");
-    assert.deepEqual(state.read(NAME), { a: 2 });
+    assert.deepEqual(state.read(NAME)?.value, { a: 2 });
   }));
 
 Deno.test("write() makes a directory again that was removed, and names() finds none in it", () =>
@@ -121,7 +123,7 @@ Deno.test("write() replaces a symbolic link, not what it leads to", () =>
     Deno.symlinkSync("../target", `${folder}/state/${FILE}`);
     assert.ok(state.write(NAME, 2));
     assert.equal(Deno.readTextFileSync(`${folder}/target`), "1\n");
-    assert.equal(state.read(NAME), 2);
+    assert.equal(state.read(NAME)?.value, 2);
   }));
 
 Deno.test("names() ignores files that keep no value", () =>
@@ -147,7 +149,12 @@ const text = (content: string) => (path: string) => Deno.writeTextFileSync(path,
 const FAULTS: readonly Fault[] = [
   { name: "empty", make: text(""), reason: /^is empty, must be JSON$/ },
   { name: "truncated", make: text('{"a":[1,2'), reason: /^is damaged, must be JSON$/ },
-  { name: "two values", make: text("1\n2\n"), reason: /^is damaged, must be JSON$/ },
+  { name: "two values in a line", make: text("1 2\n"), reason: /^is damaged, must be JSON$/ },
+  {
+    name: "amended by nonsense",
+    make: text("1\n2\n3 4\n5\n"),
+    reason: /^is damaged, must be JSON$/,
+  },
   { name: "zeros", make: text("\0\0\0\0"), reason: /^is damaged, must be JSON$/ },
   {
     name: "not UTF-8",
@@ -155,9 +162,9 @@ const FAULTS: readonly Fault[] = [
     reason: /^is damaged, must be JSON$/,
   },
   {
-    name: "larger than a megabyte",
-    make: text(`"${"x".repeat(1024 * 1024)}"`),
-    reason: /^has 1048578 bytes, must have at most 1048576$/,
+    name: "larger than 32 megabytes",
+    make: text(`"${"x".repeat(LIMIT)}"`),
+    reason: /^has 33554434 bytes, must have at most 33554432$/,
   },
   {
     name: "of another user",
@@ -202,13 +209,36 @@ for (const { name, make, reason } of FAULTS) {
     }));
 }
 
+Deno.test("amendments are read in their order, and one that was cut short was never made", () =>
+  inFolder((folder) => {
+    const state = StateDirectory.open(folder);
+    state.write(NAME, { a: 1 });
+    const before = state.stamp(NAME);
+    state.amend(NAME, { b: 2 });
+    state.amend(NAME, { c: "3\n" });
+    assert.notEqual(state.stamp(NAME), before);
+    const whole = { value: { a: 1 }, amendments: [{ b: 2 }, { c: "3\n" }] };
+    const read = () => {
+      const { value, amendments } = state.read(NAME)!;
+      return { value, amendments };
+    };
+    assert.deepEqual(read(), whole);
+    Deno.writeTextFileSync(`${folder}/${FILE}`, '{"d":', { append: true });
+    assert.deepEqual(read(), whole);
+    state.write(NAME, 1);
+    assert.deepEqual(read(), { value: 1, amendments: [] });
+    state.remove(NAME);
+    assert.equal(state.stamp(NAME), undefined);
+    assert.ok(refusalOf(() => state.amend(NAME, 1)).is("ENOENT"));
+  }));
+
 Deno.test("what cannot be stored is refused before anything is touched", () =>
   inFolder((folder) => {
     const state = StateDirectory.open(folder);
     assert.throws(() => state.write(NAME, undefined), TypeError);
     assert.throws(() => state.write("", 1), TypeError);
     assert.throws(() => state.write("\ud800", 1), TypeError);
-    const large = refusalOf(() => state.write(NAME, "x".repeat(1024 * 1024)));
+    const large = refusalOf(() => state.write(NAME, "x".repeat(LIMIT)));
     assert.ok(large.is("EFBIG"));
     assert.ok(refusalOf(() => state.write("n".repeat(300), 1)).is("ENAMETOOLONG"));
     assert.deepEqual(filesOf(folder), []);
@@ -278,7 +308,7 @@ Deno.test("a write that finds the file system full keeps the old value and leave
       `write state "${folder}/${FILE}": no space left (ENOSPC), must be stored to survive a restart`,
     );
     assert.match(error.hint!, /^free space there, .*--state-dir$/);
-    assert.equal(state.read(NAME), "old");
+    assert.equal(state.read(NAME)?.value, "old");
     assert.deepEqual(filesOf(folder), [FILE]);
     assert.ok(state.write(NAME, "new"), "what fits is stored still");
   }));
@@ -321,7 +351,7 @@ Deno.test("what becomes read-only later is refused, and can be read still", () =
       () => state.tryLock(NAME, { pid: 1, text: "" }),
     ];
     for (const body of refused) assert.ok(refusalOf(body).is("EROFS"));
-    assert.equal(state.read(NAME), 1);
+    assert.equal(state.read(NAME)?.value, 1);
     assert.ok(!state.isHeld(NAME));
   }));
 

@@ -1,6 +1,6 @@
 import type { CareWorld } from "./src/care/run.ts";
 import { openGround } from "./src/care/ground.ts";
-import { careHost, demoRunner } from "./src/cli/care_host.ts";
+import { careHost, demoRunner, runHost } from "./src/cli/care_host.ts";
 import { processHost } from "./src/cli/host.ts";
 import { runCli } from "./src/cli/program.ts";
 import { processOutput } from "./src/cli/output.ts";
@@ -8,7 +8,7 @@ import { reportError } from "./src/cli/report.ts";
 import { systemClock } from "./src/clock.ts";
 import { ProcModules } from "./src/kernel/proc_modules.ts";
 import { ProcSysctl } from "./src/kernel/proc_sysctl.ts";
-import { openIpvsTable as openTable, parseTransport } from "./src/kernel/select.ts";
+import { openIpvsTable as openTable, openLinks, parseTransport } from "./src/kernel/select.ts";
 import type { Backend } from "./src/config/care.ts";
 import type { IpvsTable } from "./src/kernel/ipvs_table.ts";
 
@@ -17,8 +17,8 @@ async function openIpvsTable(backend?: Backend): Promise<IpvsTable> {
   return openTable({ backend, transport: transport() }, new ProcModules());
 }
 
-const ground: CareWorld["openGround"] = (config, warn) =>
-  openGround(config, {
+const ground: CareWorld["openGround"] = (request, warn) =>
+  openGround(request, {
     transport: transport(),
     modules: new ProcModules(),
     sysctl: new ProcSysctl(),
@@ -47,6 +47,7 @@ Deno.exit(
     host: processHost({
       openIpvsTable,
       care: careHost(ground),
+      services: runHost(ground, () => openLinks(transport())),
       runDemo: demoRunner(ground),
     }),
     debug,

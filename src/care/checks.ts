@@ -20,6 +20,14 @@ export interface ChecksOptions {
   readonly onChange: () => void;
 }
 
+/** How a check ended, in words. */
+export interface LastCheck {
+  readonly ok: boolean;
+  readonly text: string;
+  /** Milliseconds since 1970. */
+  readonly atMs: number;
+}
+
 /** One check that is made again and again. */
 interface Target extends ProbeTarget {
   readonly service: string;
@@ -34,6 +42,8 @@ export class Checks {
   readonly #probes = new Map<string, Probe>();
   /** Those that have never come to an end, by the targets' ids. */
   readonly #unchecked = new Set<string>();
+  /** The last one of each target that came to its end. */
+  readonly #last = new Map<string, LastCheck>();
   #targets: readonly Target[] = [];
   #probing: Probing<Target> | undefined;
 
@@ -55,6 +65,11 @@ export class Checks {
   /** Whether every server that is to be checked has been so at least once. */
   get areAllChecked(): boolean {
     return this.#unchecked.size === 0;
+  }
+
+  /** The last check of that server, if one has ended. */
+  last(service: string, server: string): LastCheck | undefined {
+    return this.#last.get(targetId(service, server));
   }
 
   start(): void {
@@ -109,7 +124,9 @@ export class Checks {
     const known = new Set(this.#targets.map(({ id }) => id));
     const isUnchecked = (id: string) => !known.has(id) || this.#unchecked.has(id);
     this.#targets = services.flatMap((service) => this.#targetsOf(service));
-    const ids = this.#targets.map(({ id }) => id).filter(isUnchecked);
+    const all = new Set(this.#targets.map(({ id }) => id));
+    const ids = [...all].filter(isUnchecked);
+    for (const id of known) if (!all.has(id)) this.#last.delete(id);
     this.#unchecked.clear();
     for (const id of ids) this.#unchecked.add(id);
   }
@@ -121,7 +138,7 @@ export class Checks {
       if (!check) continue;
       const endpoint = endpointOf(server, check);
       const { intervalMs } = check;
-      const id = `${service} ${name}`;
+      const id = targetId(service, name);
       const probe = this.#probeOf(check.request);
       targets.push({ id, endpoint, probe, intervalMs, service, server: name, check });
     }
@@ -137,11 +154,13 @@ export class Checks {
 
   #onResult({ id, service, server, check, probe, endpoint }: Target, result: ProbeResult): void {
     const { clock, journal, onChange } = this.#options;
+    const atMs = clock.wallMs();
     this.#unchecked.delete(id);
+    this.#last.set(id, { ok: result.ok, text: result.ok ? "ok" : result.reason, atMs });
     const states = this.#health.get(service);
     const before = states?.get(server);
     if (!states || !before) return;
-    const after = reduceHealth(before, result, check, clock.wallMs());
+    const after = reduceHealth(before, result, check, atMs);
     states.set(server, after);
     journal.probe(probe.describe(endpoint), result, before, after);
     if (after.state !== before.state) onChange();
@@ -149,6 +168,10 @@ export class Checks {
 }
 
 const NOTHING_REMEMBERED: CareRecord["services"] = new Map();
+
+function targetId(service: string, server: string): string {
+  return `${service} ${server}`;
+}
 
 function endpointOf({ address, port }: ServerConfig, check: CheckConfig) {
   return { address, port: check.port ?? port };

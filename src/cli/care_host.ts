@@ -1,6 +1,16 @@
 /** The process's own surroundings, as `lvscare care` needs them. */
 
+import { askReload, askStatus } from "../admin/client.ts";
+import { openControl } from "../admin/server.ts";
 import { openNotifier } from "../care/notify.ts";
+import { previewServices } from "../care/preview.ts";
+import { runServices, type ServeWorld } from "../care/serve.ts";
+import { NODE_NAME, NODE_VARIABLE } from "../config/care_mode.ts";
+import { fingerprint } from "../config/files/load.ts";
+import { type FilesReading, readFiles } from "../config/files/read.ts";
+import { findHostAddresses } from "../config/hosts_file.ts";
+import { parseAddress } from "../model/address.ts";
+import type { Link } from "../model/link.ts";
 import { type CareWorld, runCare } from "../care/run.ts";
 import { unitOf } from "../care/instance.ts";
 import { systemClock } from "../clock.ts";
@@ -12,6 +22,7 @@ import { readKernelFile } from "../sys/kernel_file.ts";
 import { runDemo } from "../demo/demo.ts";
 import type { CareHost } from "./care.ts";
 import type { CliHost } from "./program.ts";
+import type { RunHost } from "./run.ts";
 
 /** More than any hosts file that is meant: the rest of a larger one is not read. */
 const HOSTS_LIMIT = 1 << 20;
@@ -25,6 +36,54 @@ export function careHost(openGround: CareWorld["openGround"]): CareHost {
       return runCare(config, notes, { ...PROCESS, openGround });
     },
   };
+}
+
+export function runHost(
+  openGround: CareWorld["openGround"],
+  openLinks: () => { list(): Promise<readonly Link[]>; close(): void },
+): RunHost {
+  const world: ServeWorld = {
+    ...PROCESS,
+    openGround,
+    readFiles: readOwnFiles,
+    fingerprint,
+    openControl,
+  };
+  return {
+    readFiles: readOwnFiles,
+    run(options, log) {
+      configureLogs({ ...log, write: writeLine, colors: hasColors() });
+      return runServices(options, world);
+    },
+    preview: (options, warn) => previewServices(options, world, warn),
+    async devices() {
+      try {
+        const links = openLinks();
+        try {
+          return await links.list();
+        } finally {
+          links.close();
+        }
+      } catch (error) {
+        if (error instanceof LvscareError) return undefined;
+        throw error;
+      }
+    },
+    reload: askReload,
+    status: askStatus,
+    now: () => systemClock.wallMs(),
+    get hasColors() {
+      return hasColors();
+    },
+  };
+}
+
+/** The files, with this host's own addresses for the routes of those that do not say one. */
+async function readOwnFiles(path: string): Promise<FilesReading> {
+  const given = parseAddress(Deno.env.get(NODE_VARIABLE) ?? "");
+  const named = async () => findHostAddresses(await readHosts().catch(() => ""), NODE_NAME);
+  const nodeAddresses = given === undefined ? await named() : [given];
+  return await readFiles({ path, nodeAddresses });
 }
 
 export function demoRunner(openGround: CareWorld["openGround"]): CliHost["runDemo"] {

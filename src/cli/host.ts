@@ -4,7 +4,9 @@ import { SyscallError } from "../errors.ts";
 import { readKernelFile } from "../sys/kernel_file.ts";
 import type { CliHost } from "./program.ts";
 
-export function processHost(kernel: Pick<CliHost, "openIpvsTable" | "care" | "runDemo">): CliHost {
+export function processHost(
+  kernel: Pick<CliHost, "openIpvsTable" | "care" | "services" | "runDemo">,
+): CliHost {
   return {
     ...kernel,
     readStdin: () => new Response(Deno.stdin.readable).text(),

@@ -10,6 +10,7 @@ import type { DemoOptions } from "../demo/demo.ts";
 import { addDemo } from "./demo.ts";
 import { addCompletions } from "./completions.ts";
 import { addIpvs } from "./ipvs.ts";
+import { addRun, addRunTools, type RunHost } from "./run.ts";
 import type { Output } from "./output.ts";
 import { reportError } from "./report.ts";
 import { addVersion } from "./version.ts";
@@ -17,6 +18,7 @@ import { addVersion } from "./version.ts";
 /** The world outside, which tests replace. */
 export interface CliHost {
   readonly care: CareHost;
+  readonly services: RunHost;
   /** The kernel's table by that backend, or by the one that suits the host. */
   openIpvsTable(backend?: Backend): Promise<IpvsTable>;
   runDemo(options: DemoOptions): Promise<number>;
@@ -46,6 +48,7 @@ const EXAMPLES = `
 Examples:
   lvscare care --vs 10.103.97.12:6443 --rs 192.168.0.2:6443,192.168.0.3:6443
                                   keeps two servers behind one address healthy
+  lvscare run -c /etc/lvscare     does so for all services that are written in files
   lvscare demo                    shows that, with servers of its own, and ends
   lvscare ipvs -Ln                the kernel's table, as ipvsadm prints it
   lvscare version                 what this is and what it was built from
@@ -88,7 +91,10 @@ export function createProgram(context: CliContext): Command {
     });
   program.commandsGroup("Virtual servers:");
   addCare(program, context);
+  addRun(program, context);
   addDemo(program, context);
+  program.commandsGroup("Services in files:");
+  addRunTools(program, context);
   program.commandsGroup("The kernel:");
   addIpvs(program, context);
   program.commandsGroup("This program:");

@@ -30,7 +30,7 @@ export function readCheck(sources: Sources): HttpCheck {
 }
 
 /** As given: methods are told apart by case. */
-function readMethod(given: Given): string {
+export function readMethod(given: Given): string {
   if (!TOKEN.test(given.text)) refuse(given, "must be a method of HTTP, as GET or HEAD");
   if (given.text.toUpperCase() === "CONNECT") {
     refuse(given, "opens a tunnel and checks nothing, must be another method, as GET or HEAD");
@@ -38,7 +38,7 @@ function readMethod(given: Given): string {
   return given.text;
 }
 
-function readPath(given: Given): string {
+export function readPath(given: Given): string {
   // LVScare's users leave the slash out.
   const text = given.text.startsWith("/") ? given.text : `/${given.text}`;
   if (text.includes("#")) {

@@ -67,7 +67,7 @@ function checkServer(given: Given, server: Endpoint, virtual: Endpoint): void {
 
 export const FAMILY_WORDS = { ipv4: "IPv4", ipv6: "IPv6" } as const;
 
-function readEndpoint(given: Given): Endpoint {
+export function readEndpoint(given: Given): Endpoint {
   const endpoint = parseEndpoint(given.text);
   if (!endpoint || endpoint.port === 0) return refuseEndpoint(given);
   const problem = judgeHostAddress(endpoint.address);
@@ -98,8 +98,8 @@ function refuseEndpoint(given: Given): never {
 
 /** Why this cannot be the address of one host, and what must be; undefined where it can. */
 export function judgeHostAddress(address: Address): string | undefined {
-  const bytes = addressToBytes(address);
   const must = "must be the address of one host";
+  const bytes = addressToBytes(address);
   if (bytes.every((byte) => byte === 0)) return `is the address of no host, ${must}`;
   if (bytes.length === 4) {
     if (bytes.every((byte) => byte === 255)) return `is the broadcast address, ${must}`;
@@ -111,6 +111,6 @@ export function judgeHostAddress(address: Address): string | undefined {
     : undefined;
 }
 
-function isLoopback(address: Address): boolean {
+export function isLoopback(address: Address): boolean {
   return address === "::1" || addressFamily(address) === "ipv4" && address.startsWith("127.");
 }

@@ -45,7 +45,7 @@ export function readMode(surroundings: ModeSurroundings): ModeReading {
   }
 }
 
-function readDevice(given: Given): string {
+export function readDevice(given: Given): string {
   // The kernel replaces "%d" by a number, and the device would never be found by the name asked for.
   if (isDeviceName(given.text) && !given.text.includes("%")) return given.text;
   return refuse(

@@ -1,4 +1,4 @@
-/** Values as people gave them, and where: on the command line, in the environment, or nowhere. */
+/** Values as people gave them, and where: on the command line, in the environment, in a file, or nowhere. */
 
 import { ConfigError, UsageError } from "../errors.ts";
 import { CARE_FLAGS, type CareFlagName, careVariable } from "./care_flags.ts";
@@ -6,9 +6,9 @@ import type { CareFlag } from "./check_flags.ts";
 
 export interface Given {
   readonly text: string;
-  /** What people know it by: "--vs", "CARE_VS". */
+  /** What people know it by: "--vs", "CARE_VS"; empty where its place says it. */
   readonly name: string;
-  readonly origin: "flag" | "environment" | "default";
+  readonly origin: "flag" | "environment" | "file" | "default";
 }
 
 export interface Sources {
@@ -54,12 +54,13 @@ export function splitList(givens: readonly Given[]): Given[] {
 
 /** Refuses a value, showing it. */
 export function refuse(given: Given, problem: string, hint?: string): never {
-  throw wrong(given.origin, `${given.name} ${quote(given.text)}: ${problem}`, hint);
+  refuseUnseen(given, quote(given.text), problem, hint);
 }
 
 /** Refuses a value that may be a secret. */
 export function refuseUnseen(given: Given, subject: string, problem: string, hint?: string): never {
-  throw wrong(given.origin, `${given.name} ${subject}: ${problem}`, hint);
+  const what = given.name === "" ? subject : `${given.name} ${subject}`;
+  throw wrong(given.origin, `${what}: ${problem}`, hint);
 }
 
 function wrong(
@@ -68,7 +69,7 @@ function wrong(
   hint: string | undefined,
 ): UsageError | ConfigError {
   const context = hint === undefined ? {} : { hint };
-  return origin === "environment"
+  return origin === "environment" || origin === "file"
     ? new ConfigError(message, {}, context)
     : new UsageError(message, context);
 }

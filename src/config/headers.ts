@@ -38,10 +38,14 @@ function readHeader(given: Given, pair: string, position: number): Header {
   if (!TOKEN.test(name)) {
     refuseUnseen(given, subject, 'has no header name before its "=", must be name=value');
   }
+  return checkHeader(given, name, pair.slice(equals + 1));
+}
+
+/** A header whose name is one. */
+export function checkHeader(given: Given, name: string, value: string): Header {
   if (OWN.includes(name.toLowerCase())) {
     refuseUnseen(given, quote(name), "is set by the program itself, must be another header");
   }
-  const value = pair.slice(equals + 1);
   if (!/^[\t\x20-\x7e]*$/.test(value)) {
     refuseUnseen(given, quote(name), "its value must be printable ASCII on one line");
   }

@@ -1,5 +1,7 @@
 /** The contract for what the care loop drives: it is looked at, and changed step by step. */
 
+import type { ServiceEntry } from "../model/ipvs.ts";
+import type { Link } from "../model/link.ts";
 import type { Observed, Scope } from "../plan/observed.ts";
 import type { Step } from "../plan/step.ts";
 
@@ -31,6 +33,11 @@ export interface Dataplane {
    * where there is no way to know.
    */
   disturbed(scope: Scope): boolean;
+
+  /** Every service that is there, ours or not, with counters and rates. */
+  listServices(): Promise<readonly ServiceEntry[]>;
+  /** Every device that is there, with its addresses. */
+  listDevices(): Promise<readonly Link[]>;
 
   close(): void;
 }

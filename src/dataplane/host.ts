@@ -11,6 +11,7 @@ import {
   type ServiceEntry,
   type ServiceKey,
 } from "../model/ipvs.ts";
+import type { Link } from "../model/link.ts";
 import type { MasqueradeKind } from "../model/masquerade.ts";
 import type { Sysctl } from "../kernel/host.ts";
 import type { IpvsTable } from "../kernel/ipvs_table.ts";
@@ -141,6 +142,14 @@ export class HostDataplane implements Dataplane {
 
   disturbed(scope: Scope): boolean {
     return this.#parts.watch?.disturbed(scope) ?? false;
+  }
+
+  listServices(): Promise<readonly ServiceEntry[]> {
+    return this.#parts.table.list({ stats: true });
+  }
+
+  listDevices(): Promise<readonly Link[]> {
+    return this.#parts.links.list();
   }
 
   close(): void {

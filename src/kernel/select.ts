@@ -161,6 +161,11 @@ export async function openKernel(options: KernelOptions): Promise<Kernel> {
   };
 }
 
+/** The host's devices, to look at. */
+export function openLinks(transport: TransportName): Links {
+  return new NetlinkLinks(openSocket({ backend: undefined, transport }, NETLINK_ROUTE, true));
+}
+
 function openSocket(
   { transport }: KernelChoice,
   protocol: number,

@@ -74,6 +74,19 @@ export class FakeDataplane implements Dataplane {
     });
   }
 
+  listServices(): Promise<readonly ServiceEntry[]> {
+    return Promise.resolve(
+      [...this.services.values()].map((found) => ({
+        ...found,
+        servers: [...found.servers.values()],
+      })),
+    );
+  }
+
+  listDevices(): Promise<readonly Link[]> {
+    return Promise.resolve([...this.devices.values()]);
+  }
+
   disturbed(): boolean {
     const disturbed = this.isDisturbed;
     this.isDisturbed = false;

@@ -1,7 +1,7 @@
 /** The program on a kernel in memory, to measure all of it but the kernel. */
 
 import type { CareGround } from "../../src/care/run.ts";
-import { careHost, demoRunner } from "../../src/cli/care_host.ts";
+import { careHost, demoRunner, runHost } from "../../src/cli/care_host.ts";
 import { processHost } from "../../src/cli/host.ts";
 import { processOutput } from "../../src/cli/output.ts";
 import { runCli } from "../../src/cli/program.ts";
@@ -27,6 +27,7 @@ Deno.exit(
     host: processHost({
       openIpvsTable,
       care: careHost(openGround),
+      services: runHost(openGround, () => ({ list: () => Promise.resolve([]), close() {} })),
       runDemo: demoRunner(openGround),
     }),
     debug: false,

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { complete } from "../../src/cli/completions.ts";
+import { NO_SERVICES } from "../support/run_host.ts";
 import type { Output } from "../../src/cli/output.ts";
 import { type CliHost, createProgram, runCli } from "../../src/cli/program.ts";
 import { describeError, reportError } from "../../src/cli/report.ts";
@@ -22,6 +23,7 @@ function capture(): Output & { stdout: string; stderr: string } {
 const never = () => Promise.reject(new LvscareError("not here"));
 const host: CliHost = {
   care: { env: () => undefined, readHosts: never, runCare: never },
+  services: NO_SERVICES,
   runDemo: never,
   openIpvsTable: () => Promise.reject(new LvscareError("no table")),
   readStdin: () => Promise.resolve(""),

@@ -1,0 +1,57 @@
+/** Asks the `lvscare run` of this host. */
+
+import { LvscareError } from "../errors.ts";
+import { errnoOf } from "../state/failure.ts";
+import { controlPath, RELOAD, type ReloadAnswer, STATUS, type StatusAnswer } from "./control.ts";
+
+export function askReload(stateDir: string): Promise<ReloadAnswer> {
+  return ask(stateDir, RELOAD);
+}
+
+export function askStatus(stateDir: string): Promise<StatusAnswer> {
+  return ask(stateDir, STATUS);
+}
+
+async function ask<T>(
+  stateDir: string,
+  { method, path }: typeof RELOAD | typeof STATUS,
+): Promise<T> {
+  const socket = controlPath(stateDir);
+  reach(socket);
+  using client = Deno.createHttpClient({ proxy: { transport: "unix", path: socket } });
+  try {
+    const response = await fetch(`http://lvscare${path}`, { method, client });
+    const value = await response.json();
+    if (!response.ok && response.status !== 422) throw new Error(`status ${response.status}`);
+    return value;
+  } catch (error) {
+    throw unreachable(socket, "it does not answer", error);
+  }
+}
+
+/** Why a socket cannot be reached is told by its place better than by what fetch says. */
+function reach(socket: string): void {
+  try {
+    Deno.statSync(socket);
+  } catch (error) {
+    const errno = errnoOf(error);
+    if (errno === undefined) throw error;
+    throw errno === "EACCES" || errno === "EPERM"
+      ? new LvscareError(`ask lvscare run at "${socket}": permission denied`, {
+        op: "ask",
+        subject: socket,
+        hint: "be root, or the user that it runs as",
+        cause: error,
+      })
+      : unreachable(socket, "nobody is there", error);
+  }
+}
+
+function unreachable(socket: string, what: string, cause: unknown): LvscareError {
+  return new LvscareError(`ask lvscare run at "${socket}": ${what}`, {
+    op: "ask",
+    subject: socket,
+    hint: "start it, or give its --state-dir",
+    cause,
+  });
+}

@@ -1,0 +1,270 @@
+/** `lvscare run` from its files to its exit status: start, reload, status, stop. */
+
+import type { Control, ControlHandlers, ReloadAnswer, StatusAnswer } from "../admin/control.ts";
+import { judgeDevices } from "../config/files/devices.ts";
+import type { FilesReading } from "../config/files/read.ts";
+import type { Config, HostConfig } from "../config/config.ts";
+import { LvscareError } from "../errors.ts";
+import { type GroundRequest, groundRequest } from "./ground.ts";
+import { Instance, RUN } from "./instance.ts";
+import { Journal } from "./journal.ts";
+import { CareLoop } from "./loop.ts";
+import type { Notifier } from "./notify.ts";
+import { ConfigProblems } from "./problems.ts";
+import { type CareGround, type CareWorld, leaveKernel, probeMaker, untilSignal } from "./run.ts";
+import { serviceStatus } from "./status.ts";
+
+export interface ServeOptions {
+  /** A file, or a directory. */
+  readonly path: string;
+  readonly stateDir: string;
+  /** Reload when the files change. */
+  readonly watch: boolean;
+  /** Say that it is ready only when every server has been checked once. */
+  readonly wait: boolean;
+}
+
+export interface ServeWorld extends CareWorld {
+  readFiles(path: string): Promise<FilesReading>;
+  /** Changes when the files do. */
+  fingerprint(path: string): string | undefined;
+  /** Answers others through the socket in the state directory. */
+  openControl(stateDir: string, handlers: ControlHandlers): Control;
+}
+
+/** How often files are looked at, and how long they must have been still. */
+const WATCH_MS = 1000;
+/** How often it is asked whether all has been checked. */
+const READY_MS = 100;
+
+export async function runServices(options: ServeOptions, world: ServeWorld): Promise<number> {
+  const journal = new Journal();
+  const warn = (text: string, error?: unknown) => journal.warn(text, error);
+  const reading = await world.readFiles(options.path);
+  const first = demand(reading);
+  const ground = await world.openGround(runRequest(first, "care"), warn);
+  try {
+    await judge(reading, ground);
+    const { path, stateDir } = options;
+    const command = `lvscare run -c ${path}`;
+    using instance = Instance.open({ ...world, name: RUN, command, stateDir, warn });
+    await leaveKernel(ground, instance, journal);
+    journal.info(`${describe(first)} from ${path}: ${ground.choice}`);
+    using notifier = world.openNotifier(warn);
+    const daemon = new Daemon({ options, world, ground, instance, journal, notifier }, first);
+    return await daemon.run();
+  } finally {
+    ground.dataplane.close();
+  }
+}
+
+/** What the kernel is asked for: rules of IPv4 at least, since a reload may bring what needs them. */
+export function runRequest(config: Config, purpose: GroundRequest["purpose"]): GroundRequest {
+  const request = groundRequest(config, purpose);
+  const families = new Set(["ipv4" as const, ...request.families]);
+  return { ...request, families: [...families] };
+}
+
+/** The configuration, or all that is wrong with it. */
+export function demand({ config, report }: FilesReading): Config {
+  if (config && report.isEmpty) return config;
+  throw new ConfigProblems(report);
+}
+
+/** Refuses what does not agree with the host. */
+async function judge(reading: FilesReading, { dataplane }: CareGround): Promise<void> {
+  if (!reading.config?.services.some(({ mode }) => mode.kind === "link")) return;
+  judgeDevices(reading, await dataplane.listDevices());
+  demand(reading);
+}
+
+function describe({ services }: Config): string {
+  const servers = services.reduce((sum, { servers }) => sum + servers.size, 0);
+  return `${count(services.length, "service")}, ${count(servers, "server")}`;
+}
+
+function count(number: number, what: string): string {
+  return `${number} ${what}${number === 1 ? "" : "s"}`;
+}
+
+interface Parts {
+  readonly options: ServeOptions;
+  readonly world: ServeWorld;
+  readonly ground: CareGround;
+  readonly instance: Instance;
+  readonly journal: Journal;
+  readonly notifier: Notifier | undefined;
+}
+
+class Daemon {
+  readonly #parts: Parts;
+  readonly #loop: CareLoop;
+  readonly #startedMs: number;
+  #loadedMs: number;
+  #isReady = false;
+  /** Reloads, one after the other. */
+  #reloads: Promise<unknown> = Promise.resolve();
+  #timers = new Set<{ cancel(): void }>();
+  #isStopped = false;
+
+  constructor(parts: Parts, config: Config) {
+    const { world, ground, instance, journal, notifier } = parts;
+    this.#parts = parts;
+    this.#startedMs = this.#loadedMs = world.clock.wallMs();
+    const probeOf = probeMaker(config, world, ground);
+    const { clock } = world;
+    this.#loop = new CareLoop({ ...ground, config, instance, journal, probeOf, clock, notifier });
+  }
+
+  async run(): Promise<number> {
+    const { world, journal, notifier, ground } = this.#parts;
+    const signal = untilSignal(world, {
+      SIGHUP: () => void this.#reload("SIGHUP"),
+      SIGUSR1: () => journal.info(`state ${JSON.stringify(this.#loop.describe())}`),
+    });
+    const begun = await Promise.race([this.#begin().then(() => "begun" as const), signal]);
+    if (begun === "begun") {
+      const control = this.#openControl();
+      this.#loop.start();
+      this.#awaitReady();
+      if (this.#parts.options.watch) this.#watch(this.#fingerprint(), undefined);
+      await signal;
+      control?.close();
+    }
+    journal.info(`${await signal}: stopping, and ${ground.farewell}`);
+    notifier?.stopping();
+    this.#isStopped = true;
+    for (const timer of this.#timers) timer.cancel();
+    await this.#loop.stop();
+    return 0;
+  }
+
+  async #begin(): Promise<void> {
+    await this.#makeReady(this.#loop.config);
+    await this.#loop.begin();
+  }
+
+  #makeReady({ services }: Config): Promise<void> {
+    const { ground, journal } = this.#parts;
+    const schedulers = new Set(services.map(({ service }) => service.scheduler));
+    return ground.ready([...schedulers], (...said) => journal.warn(...said));
+  }
+
+  #openControl(): Control | undefined {
+    const { world, options, journal } = this.#parts;
+    try {
+      return world.openControl(options.stateDir, {
+        reload: () => this.#reload("reload"),
+        status: () => this.#status(),
+      });
+    } catch (error) {
+      if (!(error instanceof LvscareError)) throw error;
+      journal.warn("going on without a socket for reload and status", error);
+      return undefined;
+    }
+  }
+
+  #awaitReady(): void {
+    const { options, notifier, journal } = this.#parts;
+    if (options.wait && !this.#loop.checks.areAllChecked) {
+      this.#after(READY_MS, () => this.#awaitReady());
+      return;
+    }
+    this.#isReady = true;
+    journal.info(options.wait ? "ready: every server has been checked" : "ready");
+    notifier?.ready();
+  }
+
+  #reload(why: string): Promise<ReloadAnswer> {
+    const reloaded = this.#reloads.then(() => this.#reloadNow(why));
+    this.#reloads = reloaded;
+    return reloaded;
+  }
+
+  async #reloadNow(why: string): Promise<ReloadAnswer> {
+    const { journal, notifier } = this.#parts;
+    if (this.#isStopped) return { ok: false, problems: ["it is stopping"] };
+    notifier?.reloading();
+    try {
+      return await this.#takeOver(why);
+    } catch (error) {
+      const problems = error instanceof ConfigProblems
+        ? error.lines
+        : [error instanceof Error ? error.message : String(error)];
+      journal.error(`${why}: the configuration stays as it was, for the new one is wrong`);
+      for (const line of problems) journal.error(line);
+      return { ok: false, problems };
+    } finally {
+      if (this.#isReady) notifier?.ready();
+    }
+  }
+
+  async #takeOver(why: string): Promise<ReloadAnswer> {
+    const { world, options, ground, journal } = this.#parts;
+    const reading = await world.readFiles(options.path);
+    const config = demand(reading);
+    const fixed = fixedDifference(this.#loop.config, config);
+    if (fixed !== undefined) {
+      throw new LvscareError(`host.${fixed} is another one: that takes a restart`);
+    }
+    await judge(reading, ground);
+    await this.#makeReady(config);
+    const outcomes = await this.#loop.reconfigure(config);
+    this.#loadedMs = world.clock.wallMs();
+    const refused = outcomes.filter(({ error }) => error !== undefined);
+    const text = `${describe(config)}, ${count(outcomes.length - refused.length, "change")}`;
+    journal.info(`${why}: ${text}`);
+    const problems = refused.map(({ error }) =>
+      error instanceof Error ? error.message : String(error)
+    );
+    return { ok: true, text, problems };
+  }
+
+  /** Looks for other files, and reloads when they have been still for a while. */
+  #watch(loaded: string | undefined, seen: string | undefined): void {
+    this.#after(WATCH_MS, async () => {
+      const now = this.#fingerprint();
+      const isNews = now !== undefined && now !== loaded;
+      if (isNews && now === seen) {
+        await this.#reload("watch");
+        this.#watch(now, undefined);
+      } else this.#watch(loaded, isNews ? now : undefined);
+    });
+  }
+
+  #fingerprint(): string | undefined {
+    const { world, options } = this.#parts;
+    return world.fingerprint(options.path);
+  }
+
+  async #status(): Promise<StatusAnswer> {
+    const { world, options, ground } = this.#parts;
+    const { config, checks, record } = this.#loop;
+    const table = await ground.dataplane.listServices().catch(() => undefined);
+    return {
+      pid: world.pid,
+      configuration: options.path,
+      dataplane: ground.choice,
+      startedMs: this.#startedMs,
+      loadedMs: this.#loadedMs,
+      isReady: this.#isReady,
+      isSettled: this.#loop.isWhole,
+      services: serviceStatus({ config, checks, record, table }),
+    };
+  }
+
+  #after(ms: number, body: () => void): void {
+    if (this.#isStopped) return;
+    const timer = this.#parts.world.clock.after(ms, () => {
+      this.#timers.delete(timer);
+      if (!this.#isStopped) body();
+    });
+    this.#timers.add(timer);
+  }
+}
+
+/** What of the host differs and cannot while the program runs. */
+function fixedDifference(before: Config, after: Config): keyof HostConfig | undefined {
+  const keys = Object.keys(before.host) as (keyof HostConfig)[];
+  return keys.find((key) => JSON.stringify(before.host[key]) !== JSON.stringify(after.host[key]));
+}

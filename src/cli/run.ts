@@ -1,0 +1,186 @@
+/** `lvscare run` and what belongs to it: check, schema, plan, reload and status. */
+
+import { type Command, Option } from "@commander-js/extra-typings";
+import type { ReloadAnswer, StatusAnswer } from "../admin/control.ts";
+import type { Preview } from "../care/preview.ts";
+import { ConfigProblems } from "../care/problems.ts";
+import { EXIT_DIFFERENT } from "../care/run.ts";
+import type { ServeOptions } from "../care/serve.ts";
+import { LOG_FORMATS, LOG_LEVELS } from "../config/care_flags.ts";
+import { judgeDevices } from "../config/files/devices.ts";
+import { fileSchema } from "../config/files/fields.ts";
+import type { FilesReading } from "../config/files/read.ts";
+import { EXIT_FAILURE, EXIT_USAGE, UsageError } from "../errors.ts";
+import { type LogFormat, type LogOptions, parseLogLevel } from "../log.ts";
+import type { Link } from "../model/link.ts";
+import { describeError } from "./report.ts";
+import { printSteps, stepJson } from "./steps.ts";
+import { printStatus } from "./status_table.ts";
+import type { CliContext } from "./program.ts";
+
+/** The world outside, which tests replace. */
+export interface RunHost {
+  readFiles(path: string): Promise<FilesReading>;
+  run(options: ServeOptions, log: Pick<LogOptions, "level" | "format">): Promise<number>;
+  preview(
+    options: Pick<ServeOptions, "path" | "stateDir">,
+    warn: (text: string, error?: unknown) => void,
+  ): Promise<Preview>;
+  /** The host's devices; undefined where they cannot be read. */
+  devices(): Promise<readonly Link[] | undefined>;
+  reload(stateDir: string): Promise<ReloadAnswer>;
+  status(stateDir: string): Promise<StatusAnswer>;
+  /** For ages, in a table. */
+  now(): number;
+  readonly hasColors: boolean;
+}
+
+const CONFIG_HELP = "a file, or a directory with lvscare.yaml and conf.d/*.yaml";
+const STATE_HELP = "where the state and the socket are";
+const DEFAULT_CONFIG = "/etc/lvscare";
+const DEFAULT_STATE = "/run/lvscare";
+
+const RUN_MORE = `
+SIGHUP reads the files again, as lvscare reload does: a wrong configuration changes nothing.
+
+Examples:
+  lvscare check -c /etc/lvscare   every mistake in the files, each with its place
+  lvscare plan -c /etc/lvscare    what would change in the kernel
+  lvscare run -c /etc/lvscare     care for the services of the files
+  lvscare status                  how they are
+`;
+
+export function addRun(program: Command, context: CliContext): void {
+  const { host: { services: host }, setStatus } = context;
+  configured(program.command("run"))
+    .description("care for the services that are written in files")
+    .option("--watch", "reload when the files change", false)
+    .option("--wait", "say that it is ready only when every server has been checked once", false)
+    .addOption(
+      new Option("--logger <level>", "the least level that is logged").default("INFO")
+        .argParser(readLevel),
+    )
+    .addOption(
+      new Option("--log-format <format>", "how lines look").choices(LOG_FORMATS).default("text"),
+    )
+    .addHelpText("after", RUN_MORE)
+    .action(async ({ config, stateDir, watch, wait, logger, logFormat }) => {
+      const options = { path: config, stateDir, watch, wait };
+      const log = { level: parseLogLevel(logger)!, format: logFormat as LogFormat };
+      try {
+        setStatus(await host.run(options, log));
+      } catch (error) {
+        setStatus(sayProblems(error, context));
+      }
+    });
+}
+
+export function addRunTools(program: Command, context: CliContext): void {
+  addCheck(program, context);
+  addPlan(program, context);
+  addReload(program, context);
+  addStatus(program, context);
+}
+
+function configured(command: Command) {
+  return stated(command).option("-c, --config <path>", CONFIG_HELP, DEFAULT_CONFIG);
+}
+
+function stated(command: Command) {
+  return command.addOption(
+    new Option("--state-dir <path>", STATE_HELP).default(DEFAULT_STATE).argParser(readDirectory),
+  );
+}
+
+function addCheck(program: Command, { host: { services: host }, output, setStatus }: CliContext) {
+  program.command("check")
+    .description("say everything that is wrong in the files of lvscare run")
+    .option("-c, --config <path>", CONFIG_HELP, DEFAULT_CONFIG)
+    .option("--json", "say it as JSON", false)
+    .option("--schema", "print the files' JSON Schema instead, for editors", false)
+    .action(async ({ config: path, json, schema }) => {
+      if (schema) {
+        output.out(`${JSON.stringify(fileSchema(), undefined, 2)}\n`);
+        return;
+      }
+      const reading = await host.readFiles(path);
+      judgeDevices(reading, await host.devices() ?? []);
+      const { config, report, files } = reading;
+      if (json) {
+        output.out(`${JSON.stringify({ ok: report.isEmpty, problems: report.problems })}\n`);
+      } else for (const line of report.lines) output.out(`${line}\n`);
+      if (!report.isEmpty) setStatus(EXIT_USAGE);
+      else if (!json) {
+        const servers = config!.services.reduce((sum, { servers }) => sum + servers.size, 0);
+        const sums = [[config!.services.length, "service"], [servers, "server"], [files, "file"]];
+        const words = sums.map(([n, what]) => `${n} ${what}${n === 1 ? "" : "s"}`);
+        output.out(`${path}: ${words[0]} and ${words[1]} in ${words[2]}, nothing is wrong\n`);
+      }
+    });
+}
+
+function addPlan(program: Command, context: CliContext): void {
+  const { host: { services: host }, output, setStatus } = context;
+  configured(program.command("plan"))
+    .description("show what lvscare run would change in the kernel; status 3 if anything")
+    .option("--json", "show it as JSON", false)
+    .action(async ({ config: path, stateDir, json }) => {
+      const warn = (text: string, error?: unknown) =>
+        output.err(`lvscare: ${error === undefined ? text : `${text}: ${describeError(error)}`}\n`);
+      try {
+        const { steps, blind } = await host.preview({ path, stateDir }, warn);
+        if (json) output.out(`${JSON.stringify({ steps: steps.map(stepJson) })}\n`);
+        else output.out(printSteps(steps, host.hasColors));
+        for (const { part, error } of blind) warn(`cannot read ${part}`, error);
+        if (blind.length > 0) setStatus(EXIT_FAILURE);
+        else if (steps.length > 0) setStatus(EXIT_DIFFERENT);
+      } catch (error) {
+        setStatus(sayProblems(error, context));
+      }
+    });
+}
+
+function addReload(program: Command, { host: { services: host }, output, setStatus }: CliContext) {
+  stated(program.command("reload"))
+    .description("have lvscare run read its files again")
+    .option("--json", "print the answer as JSON", false)
+    .action(async ({ stateDir, json }) => {
+      const answer = await host.reload(stateDir);
+      if (json) output.out(`${JSON.stringify(answer)}\n`);
+      else {
+        if (answer.ok) output.out(`${answer.text}\n`);
+        for (const problem of answer.problems) output.err(`${problem}\n`);
+      }
+      if (!answer.ok) setStatus(EXIT_USAGE);
+      else if (answer.problems.length > 0) setStatus(EXIT_FAILURE);
+    });
+}
+
+function addStatus(program: Command, { host: { services: host }, output }: CliContext): void {
+  stated(program.command("status"))
+    .description("show the services and servers of lvscare run, and how they are")
+    .option("--json", "show it as JSON", false)
+    .action(async ({ stateDir, json }) => {
+      const status = await host.status(stateDir);
+      output.out(
+        json ? `${JSON.stringify(status)}\n` : printStatus(status, host.now(), host.hasColors),
+      );
+    });
+}
+
+/** Every mistake of a configuration, each on its line; anything else is said elsewhere. */
+function sayProblems(error: unknown, { output }: CliContext): number {
+  if (!(error instanceof ConfigProblems)) throw error;
+  for (const line of error.lines) output.err(`${line}\n`);
+  return error.exitStatus;
+}
+
+function readLevel(text: string): string {
+  if (parseLogLevel(text) !== undefined) return text;
+  throw new UsageError(`--logger "${text}": must be one of ${LOG_LEVELS.join(", ")}`);
+}
+
+function readDirectory(text: string): string {
+  if (/^\/[^\p{Cc}]*$/u.test(text)) return text;
+  throw new UsageError(`--state-dir "${text}": must be an absolute path, beginning with "/"`);
+}

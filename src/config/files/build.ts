@@ -1,0 +1,106 @@
+/** What was read to what is cared for: inheritance, one entry to its many services, and what does not agree. */
+
+import { type Origin, printOrigin, type Report } from "./report.ts";
+import type { Address } from "../../model/address.ts";
+import type { Config, HostConfig } from "../config.ts";
+import type { HostTable, MainTable, SettingValues } from "./fields.ts";
+import { EntryBuilder } from "./service.ts";
+import { complainIn } from "./shape.ts";
+
+/** What stands in one file. */
+export interface Document {
+  readonly table: MainTable;
+  /** Its defaults are everybody's. */
+  readonly isMain: boolean;
+}
+
+export interface BuildInput {
+  readonly documents: readonly Document[];
+  readonly nodeAddresses: readonly Address[];
+  /** Gets each service's place. */
+  readonly origins: Map<string, Origin>;
+  readonly report: Report;
+}
+
+/** More than a kernel is asked to balance, and few enough to be read in a moment. */
+const SERVICES_LIMIT = 50_000;
+
+export function buildConfig(input: BuildInput): Config {
+  const { documents, nodeAddresses, origins } = input;
+  const main = documents.find(({ isMain }) => isMain)?.table.values;
+  const host = hostOf(main?.host);
+  const values = main?.host?.values ?? {};
+  const markBit = values["masquerade-bit"] ?? 0;
+  const services: Config["services"][number][] = [];
+  const conflicts = new Conflicts();
+  entries: for (const { table, isMain } of documents) {
+    const inherited = [main?.defaults, isMain ? undefined : table.values.defaults]
+      .filter((each) => each !== undefined);
+    for (const entry of table.values.services ?? []) {
+      const builder = new EntryBuilder({ entry, inherited, host, markBit, nodeAddresses });
+      if (services.length + builder.count > SERVICES_LIMIT) {
+        complainIn(entry, undefined, `with it there are more than ${SERVICES_LIMIT} services`);
+        break entries;
+      }
+      for (const service of builder.build()) {
+        const known = origins.get(service.name);
+        if (known) {
+          const text = `${service.name} is a service at ${printOrigin(known)} already`;
+          complainIn(entry, builder.keyOfName, text);
+          continue;
+        }
+        const origin = entry.place.origin(builder.nameNode);
+        origins.set(service.name, origin);
+        const conflict = conflicts.add(service, origin);
+        if (conflict !== undefined) complainIn(entry, "mode", conflict);
+        services.push(service);
+      }
+    }
+  }
+  return {
+    host,
+    services,
+    intervalMs: values["sync-interval"] ?? 5000,
+    drainTimeoutMs: drainTimeoutOf(main?.defaults?.values),
+    checksAtOnce: values["checks-at-once"] ?? 1000,
+    remembersHealth: true,
+  };
+}
+
+function drainTimeoutOf(values: SettingValues | undefined): number {
+  return values?.["drain-timeout"] ?? 30_000;
+}
+
+function hostOf(table: HostTable | undefined): HostConfig {
+  const { dataplane = "kernel", backend, masquerade = "auto", proxy } = table?.values ?? {};
+  const values = proxy?.values ?? {};
+  return {
+    ...{ dataplane, backend, masquerade },
+    proxy: {
+      protocol: values.protocol,
+      connectTimeoutMs: values["connect-timeout"] ?? 5000,
+      idleTimeoutMs: values["idle-timeout"] ?? 900_000,
+    },
+  };
+}
+
+/** What two services of one address cannot both have. */
+class Conflicts {
+  readonly #ways = new Map<Address, { readonly way: string; readonly origin: Origin }>();
+
+  /** What is wrong with it beside those before it. */
+  add({ service: { key }, mode }: Config["services"][number], origin: Origin): string | undefined {
+    if (key.kind !== "address" || mode.kind === "none") return undefined;
+    const way = mode.kind === "link"
+      ? `on device ${mode.device}`
+      : `by a route via ${mode.gateway}`;
+    const known = this.#ways.get(key.address);
+    if (!known) this.#ways.set(key.address, { way, origin });
+    else if (known.way !== way) {
+      return `${key.address} is ${way}, and ${known.way} at ${
+        printOrigin(known.origin)
+      }: must be one`;
+    }
+    return undefined;
+  }
+}

@@ -1,0 +1,167 @@
+/** The files of a configuration as text. Whatever stands in their place, reading ends soon, in text or in an error. */
+
+import { ConfigError } from "../../errors.ts";
+import { errnoOf } from "../../state/failure.ts";
+import { errnoMeaning, errnoNumber } from "../../sys/errno.ts";
+import type { Report, SourceFile } from "./report.ts";
+
+/** The file of a directory that may say what is the host's. */
+export const MAIN_NAME = "lvscare.yaml";
+export const PARTS_NAME = "conf.d";
+
+/** More than ten thousand services of ten servers take. */
+const SIZE_LIMIT = 16 * 1024 * 1024;
+const TOTAL_LIMIT = 64 * 1024 * 1024;
+const FILES_LIMIT = 50_000;
+/** How often a file is read that is being written at the time. */
+const ATTEMPTS = 5;
+const PAUSE_MS = 20;
+
+export interface LoadedFile extends SourceFile {
+  readonly isMain: boolean;
+}
+
+interface Named {
+  readonly path: string;
+  readonly isMain: boolean;
+}
+
+/** What can be read; the rest is reported. */
+export async function loadFiles(path: string, report: Report): Promise<LoadedFile[]> {
+  const loaded: LoadedFile[] = [];
+  let total = 0;
+  for (const { path: each, isMain } of findFiles(path, report)) {
+    try {
+      const text = await readStill(each);
+      total += text.length;
+      if (total > TOTAL_LIMIT) {
+        throw wrong(
+          each,
+          `with it the files have more than ${TOTAL_LIMIT} bytes, which is the most`,
+        );
+      }
+      loaded.push({ path: each, text, isMain });
+    } catch (error) {
+      if (!(error instanceof ConfigError)) throw error;
+      report.addError(error);
+      if (total > TOTAL_LIMIT) break;
+    }
+  }
+  return loaded;
+}
+
+/** Changes when a file comes, goes or is written; undefined where the files cannot be found. */
+export function fingerprint(path: string): string | undefined {
+  try {
+    return listFiles(path).map(({ path }) => `${path} ${stampOf(path)}`).join("\n");
+  } catch (error) {
+    if (errnoOf(error) === undefined) throw error;
+    return undefined;
+  }
+}
+
+function stampOf(path: string): string {
+  try {
+    const { ino, size, mtime } = Deno.statSync(path);
+    return `${ino} ${size} ${mtime?.getTime()}`;
+  } catch (error) {
+    return errnoOf(error) ?? "none";
+  }
+}
+
+function findFiles(path: string, report: Report): Named[] {
+  try {
+    const files = listFiles(path);
+    if (files.length === 0) {
+      report.addError(
+        wrong(path, `has no ${MAIN_NAME} and no ${PARTS_NAME}/*.yaml, must have one`),
+      );
+    }
+    if (files.length > FILES_LIMIT) {
+      report.addError(wrong(path, `has ${files.length} files, must have at most ${FILES_LIMIT}`));
+      return [];
+    }
+    return files;
+  } catch (error) {
+    report.addError(refused(path, "cannot be read", error));
+    return [];
+  }
+}
+
+/** A file alone, or a directory's main file and its parts in the order of their names. */
+function listFiles(path: string): Named[] {
+  if (!Deno.statSync(path).isDirectory) return [{ path, isMain: true }];
+  const main = `${path}/${MAIN_NAME}`;
+  const files: Named[] = exists(main) ? [{ path: main, isMain: true }] : [];
+  const folder = `${path}/${PARTS_NAME}`;
+  if (!exists(folder)) return files;
+  const names = [...Deno.readDirSync(folder)].map(({ name }) => name)
+    .filter((name) => /^[^.].*\.ya?ml$/s.test(name)).sort();
+  return [...files, ...names.map((name) => ({ path: `${folder}/${name}`, isMain: false }))];
+}
+
+/** Also a link that leads nowhere, which is then refused when it is read. */
+function exists(path: string): boolean {
+  try {
+    Deno.lstatSync(path);
+    return true;
+  } catch (error) {
+    if (errnoOf(error) === "ENOENT") return false;
+    throw error;
+  }
+}
+
+/** The text of a file that did not change while it was read. */
+async function readStill(path: string): Promise<string> {
+  for (let attempt = 1;; attempt++) {
+    const text = readOnce(path);
+    if (text !== undefined) return text;
+    if (attempt === ATTEMPTS) {
+      throw wrong(path, "is being written to, must stay as it is while it is read");
+    }
+    await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
+  }
+}
+
+function readOnce(path: string): string | undefined {
+  let bytes: Uint8Array;
+  try {
+    // A pipe would wait for a writer when it is opened.
+    const { isFile, isDirectory, size } = Deno.statSync(path);
+    if (isDirectory) throw wrong(path, "is a directory, must be a file");
+    if (!isFile) throw wrong(path, "is no file, must be one");
+    if (size > SIZE_LIMIT) {
+      throw wrong(path, `has ${size} bytes, must have at most ${SIZE_LIMIT}`);
+    }
+    const before = stampOf(path);
+    bytes = Deno.readFileSync(path);
+    if (stampOf(path) !== before || bytes.length > SIZE_LIMIT) return undefined;
+  } catch (error) {
+    if (error instanceof ConfigError) throw error;
+    throw refused(path, "cannot be read", error);
+  }
+  return decode(path, bytes);
+}
+
+function decode(path: string, bytes: Uint8Array): string {
+  let text: string;
+  try {
+    text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch {
+    throw wrong(path, "is not UTF-8, must be text");
+  }
+  if (text.includes("\0")) throw wrong(path, "has a byte of zero, must be text");
+  if (text.trim() === "") throw wrong(path, "is empty, must have services");
+  return text;
+}
+
+function wrong(file: string, problem: string): ConfigError {
+  return new ConfigError(problem, { file });
+}
+
+function refused(path: string, what: string, error: unknown): ConfigError {
+  const errno = errnoOf(error);
+  const number = errno === undefined ? undefined : errnoNumber(errno);
+  if (errno === undefined || number === undefined) throw error;
+  return wrong(path, `${what}: ${errnoMeaning(number)} (${errno})`);
+}

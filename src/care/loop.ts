@@ -44,7 +44,8 @@ export class CareLoop {
   #record: CareRecord;
   /** What the last pass has looked at. */
   #scope: Scope = NOTHING_TO_SEE;
-  #done: readonly StepOutcome[] = [];
+  /** Gets what becomes of each step, while somebody wants to know. */
+  #outcomes: StepOutcome[] | undefined;
   #timers: { cancel(): void }[] = [];
   /** Asked for and not begun yet. */
   #isWanted = false;
@@ -97,8 +98,10 @@ export class CareLoop {
     this.#record = withLeaving(this.#record, this.#config, config, this.#options.clock.wallMs());
     this.#config = config;
     this.#checks.reconfigure(config);
+    const outcomes: StepOutcome[] = this.#outcomes = [];
     await this.#pass();
-    return this.#done;
+    this.#outcomes = undefined;
+    return outcomes;
   }
 
   get config(): Config {
@@ -205,13 +208,12 @@ export class CareLoop {
   async #settle(): Promise<boolean> {
     const { journal, clock } = this.#options;
     let isWhole = true;
-    const done: StepOutcome[] = [];
     for (let round = 0; round < ROUNDS; round++) {
       try {
         const result = await runPass(this.#input());
         this.#record = result.record;
         this.#scope = result.scope;
-        done.push(...result.outcomes);
+        this.#outcomes?.push(...result.outcomes);
         journal.pass(result);
         isWhole = result.look.blind.length === 0 &&
           result.outcomes.every(({ error }) => error === undefined);
@@ -221,7 +223,6 @@ export class CareLoop {
         return false;
       }
     }
-    this.#done = done;
     this.#passedAtMs = clock.monotonicMs();
     return isWhole;
   }

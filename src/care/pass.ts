@@ -71,10 +71,12 @@ interface Cared {
 export async function prospect(input: PassInput): Promise<Prospect> {
   const { config, dataplane, means, health, record, others, nowMs } = input;
   const leaving = findLeaving(input);
-  const surroundings = surroundingsOf(config, {
-    ...{ means, owned: record.owned },
-    leaving: [...leaving.values()].map(({ key }) => key),
-  });
+  const surround = () =>
+    surroundingsOf(config, {
+      ...{ means, owned: record.owned },
+      leaving: [...leaving.values()].map(({ key }) => key),
+    });
+  let surroundings = surround();
   const listed = config.services.map(({ service }) => service.key);
   const scope = scopeOf({ ...surroundings, services: listed }, record.owned);
   const look = await dataplane.observe(scope);
@@ -92,6 +94,7 @@ export async function prospect(input: PassInput): Promise<Prospect> {
     services.set(each.name, withMemory(memory, { weights, drains, health: illOf(states, memory) }));
   };
   if (table) {
+    const left = leaving.size;
     for (const each of config.services) care(each, table.get(each.name)?.servers ?? NO_SERVERS);
     for (const [name, { key, untilMs }] of leaving) {
       const entry = table.get(name);
@@ -99,6 +102,7 @@ export async function prospect(input: PassInput): Promise<Prospect> {
       if (!entry || entry.servers.length === 0 || untilMs <= nowMs) leaving.delete(name);
       else care(leavingConfig({ key, untilMs }, entry, nowMs), entry.servers);
     }
+    if (leaving.size < left) surroundings = surround();
   }
   const desired = { ...surroundings, services: cared.map(({ desired }) => desired) };
   const isMade = madeDevices(surroundings.devices, look.observed, others);

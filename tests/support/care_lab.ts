@@ -196,9 +196,9 @@ export class CareLab implements AsyncDisposable {
     return process;
   }
 
-  /** One request to the virtual address, from the host itself: who answered. */
-  async request(path = "/"): Promise<string> {
-    using connection = await Deno.connect({ hostname: this.family.virtual, port: PORT });
+  /** One request to the virtual address or another, from the host itself: who answered. */
+  async request(path = "/", hostname = this.family.virtual, port = PORT): Promise<string> {
+    using connection = await Deno.connect({ hostname, port });
     const text = `GET ${path} HTTP/1.1\r\nHost: lab\r\nConnection: close\r\n\r\n`;
     await connection.write(new TextEncoder().encode(text));
     const answer = await new Response(connection.readable).text();
@@ -213,12 +213,12 @@ export class CareLab implements AsyncDisposable {
   }
 
   /** The weights of the virtual server's servers; undefined where there is no such service. */
-  async weights(): Promise<Record<string, number> | undefined> {
+  async weights(virtual = this.virtual): Promise<Record<string, number> | undefined> {
     const rules = await must("ipvsadm", "-Sn");
-    if (!rules.includes(`-A -t ${this.virtual} `)) return undefined;
+    if (!rules.includes(`-A -t ${virtual} `)) return undefined;
     const lines = rules.matchAll(/^-a -t (\S+) -r (\S+):\d+ .*-w (\d+)/gm);
     return Object.fromEntries(
-      [...lines].filter(([, service]) => service === this.virtual)
+      [...lines].filter(([, service]) => service === virtual)
         .map(([, , server, weight]) => [server!.replace(/[[\]]/g, ""), Number(weight)]),
     );
   }
@@ -408,15 +408,22 @@ export async function until(
 export class RequestLoop {
   readonly #lab: CareLab;
   readonly #everyMs: number;
+  readonly #ask: (count: number) => Promise<string>;
   readonly #open = new Set<Promise<void>>();
   #isOver = false;
   readonly #running: Promise<void>;
   answered = 0;
   readonly failures: string[] = [];
 
-  constructor(lab: CareLab, perSecond: number) {
+  /** Each is told how many were before it. */
+  constructor(
+    lab: CareLab,
+    perSecond: number,
+    ask: (count: number) => Promise<string> = () => lab.request(),
+  ) {
     this.#lab = lab;
     this.#everyMs = 1000 / perSecond;
+    this.#ask = ask;
     this.#running = this.#run();
   }
 
@@ -429,7 +436,7 @@ export class RequestLoop {
   async #run(): Promise<void> {
     const started = performance.now();
     for (let i = 0; !this.#isOver && i < 10_000; i++) {
-      const request = this.#request();
+      const request = this.#request(i);
       this.#open.add(request);
       request.finally(() => this.#open.delete(request));
       const next = started + (i + 1) * this.#everyMs;
@@ -437,9 +444,9 @@ export class RequestLoop {
     }
   }
 
-  async #request(): Promise<void> {
+  async #request(count: number): Promise<void> {
     try {
-      const answer = await this.#lab.request();
+      const answer = await this.#ask(count);
       if (this.#lab.family.servers.includes(answer)) this.answered++;
       else this.failures.push(`answer ${JSON.stringify(answer)}`);
     } catch (error) {

@@ -49,7 +49,7 @@ export function buildConfig(input: BuildInput): Config {
           complainIn(entry, builder.keyOfName, text);
           continue;
         }
-        const origin = entry.place.origin(builder.nameNode);
+        const origin = entry.place.inside(builder.keyOfName).origin(builder.nameNode);
         origins.set(service.name, origin);
         const conflict = conflicts.add(service, origin);
         if (conflict !== undefined) complainIn(entry, "mode", conflict);

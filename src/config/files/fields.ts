@@ -29,8 +29,10 @@ import {
   shortFor,
   type Table,
   table,
+  type ValuePlace,
   type ValuesOf,
 } from "./shape.ts";
+import type { YamlNode } from "../yaml.ts";
 
 function choice<const T extends string>(choices: readonly T[]): Shape<T> {
   return scalar({ enum: choices }, (given) => readChoice(given, choices));
@@ -169,15 +171,19 @@ const CHECK = {
 
 export type CheckValues = ValuesOf<typeof CHECK>;
 
-const noCheck: Shape<Table<CheckValues>> = {
-  schema: { const: "none" },
+/** The type alone. */
+const shortCheck: Shape<Table<CheckValues>> = {
+  schema: CHECK.type.shape.schema,
   read(node, place) {
-    const isNone = node.kind === "scalar" && node.text === "none";
-    if (!isNone) return place.complain(node, "must be none, or a map that says how");
-    const { at, depth, size } = node;
-    return { values: { type: "none" }, node: { kind: "map", entries: [], at, depth, size }, place };
+    const type = CHECK.type.shape.read(node, place);
+    return type && tableOf({ type }, node, place);
   },
 };
+
+/** What stands for a map of these values. */
+function tableOf<V>(values: V, { at, depth, size }: YamlNode, place: ValuePlace): Table<V> {
+  return { values, node: { kind: "map", entries: [], at, depth, size }, place };
+}
 
 const TUNNEL = {
   type: { shape: choice(["ipip", "gue", "gre"]), help: "The encapsulation. Default: ipip" },
@@ -221,21 +227,19 @@ const PERSISTENCE = {
 
 export type PersistenceValues = ValuesOf<typeof PERSISTENCE>;
 
-const noPersistence: Shape<Table<PersistenceValues> | "none"> = scalar(
-  { type: ["string", "integer"], examples: ["5m", 300, "none"] },
-  (given) => given.text === "none" ? "none" : refuse(given, "must be none"),
-);
-
 /** A map, its timeout alone, or none. */
 const persistence: Shape<Table<PersistenceValues> | "none"> = {
-  schema: { oneOf: [noPersistence.schema, table(PERSISTENCE).schema] },
+  schema: {
+    oneOf: [
+      { type: ["string", "integer"], examples: ["5m", 300, "none"] },
+      table(PERSISTENCE).schema,
+    ],
+  },
   read(node, place) {
     if (node.kind !== "scalar") return table(PERSISTENCE).read(node, place);
     if (node.text === "none" || node.text === "0") return "none";
     const timeout = PERSISTENCE.timeout.shape.read(node, place);
-    if (timeout === undefined) return undefined;
-    const { at, depth, size } = node;
-    return { values: { timeout }, node: { kind: "map", entries: [], at, depth, size }, place };
+    return timeout === undefined ? undefined : tableOf({ timeout }, node, place);
   },
 };
 
@@ -258,7 +262,10 @@ const SERVER_SETTINGS = {
     shape: whole(0, 999_999_999),
     help: "Connections at which it gets some again; 0: three quarters of the upper. Default: 0",
   },
-  check: { shape: shortFor(noCheck, table(CHECK)), help: "How servers are checked; or none" },
+  check: {
+    shape: shortFor(shortCheck, table(CHECK)),
+    help: "How servers are checked; or the type alone",
+  },
 } as const satisfies Fields;
 
 /** What is a service's, and can be said for all of a file's. */
@@ -329,9 +336,7 @@ const shortServer: Shape<Table<ServerValues>> = {
   schema: { type: "string", examples: ["10.0.0.2:8080", "[fd00::2]:8080", "10.0.0.2"] },
   read(node, place) {
     const endpoint = shortEndpoint.read(node, place);
-    if (!endpoint) return undefined;
-    const { at, depth, size } = node;
-    return { values: endpoint, node: { kind: "map", entries: [], at, depth, size }, place };
+    return endpoint && tableOf(endpoint, node, place);
   },
 };
 

@@ -83,7 +83,7 @@ function findFiles(path: string, report: Report): Named[] {
     }
     return files;
   } catch (error) {
-    report.addError(refused(path, "cannot be read", error));
+    report.addError(refused(path, error));
     return [];
   }
 }
@@ -138,7 +138,7 @@ function readOnce(path: string): string | undefined {
     if (stampOf(path) !== before || bytes.length > SIZE_LIMIT) return undefined;
   } catch (error) {
     if (error instanceof ConfigError) throw error;
-    throw refused(path, "cannot be read", error);
+    throw refused(path, error);
   }
   return decode(path, bytes);
 }
@@ -159,9 +159,10 @@ function wrong(file: string, problem: string): ConfigError {
   return new ConfigError(problem, { file });
 }
 
-function refused(path: string, what: string, error: unknown): ConfigError {
+function refused(file: string, error: unknown): ConfigError {
   const errno = errnoOf(error);
   const number = errno === undefined ? undefined : errnoNumber(errno);
   if (errno === undefined || number === undefined) throw error;
-  return wrong(path, `${what}: ${errnoMeaning(number)} (${errno})`);
+  if (errno === "ENOENT") return wrong(file, "is not there (ENOENT)");
+  return wrong(file, `cannot be read: ${errnoMeaning(number)} (${errno})`);
 }

@@ -90,6 +90,7 @@ export class EntryBuilder {
     if (mark !== undefined) return this.#markKeys(mark, servers);
     const { node } = this.#entry;
     // What was given and is wrong has been said to be.
+    if (node.entries.some(({ key }) => key === "mark")) return [];
     for (const name of ["address", "port"] as const) {
       if (node.entries.some(({ key }) => key === name)) continue;
       this.#complain(undefined, `has no ${name}, must have address and port, or mark`);
@@ -339,7 +340,7 @@ class Settings {
     const lower = this.#values["lower-threshold"] ?? 0;
     const upper = this.#values["upper-threshold"] ?? 0;
     if (lower > upper) {
-      const text = `lower-threshold ${lower}: must be at most the upper one, ${upper}`;
+      const text = `a lower threshold of ${lower} must be at most the upper one, which is ${upper}`;
       complainIn(server, "lower-threshold", text);
     }
     if (dataplane === "embedded" && this.forwarding.method !== "masquerade") {
@@ -361,9 +362,9 @@ function complainOfIdle(own: ServerSettingValues, effective: ServerSettingValues
     complainIn(own.tunnel, undefined, "is for forwarding tunnel, which this is not");
   }
   if ((effective.check?.values.type ?? "none") !== "none") return;
-  const idle = own.check?.node.entries.find(({ key }) => key !== "type");
-  if (own.check && idle) {
-    complainIn(own.check, idle.key, "means nothing without a type, http or https");
+  const idle = Object.keys(own.check?.values ?? {}).find((key) => key !== "type");
+  if (own.check && idle !== undefined) {
+    complainIn(own.check, idle, "means nothing without a type, http or https");
   }
 }
 

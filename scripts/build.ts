@@ -8,7 +8,7 @@
 import { parseArgs } from "node:util";
 import config from "../deno.json" with { type: "json" };
 import type { BuildInfo } from "../src/build_info.ts";
-import { bundle } from "./bundle.ts";
+import { asModule, bundleScript } from "./bundle.ts";
 import { packElf } from "./pack/elf.ts";
 import { PERMISSION_FLAGS } from "./permissions.ts";
 import { runProgram } from "./run_program.ts";
@@ -37,6 +37,9 @@ const ISOLATION = ["--no-config", "--no-lock", "--no-remote", "--no-npm", "--no-
  */
 export const NO_CACHE = `/${"no-cache-".repeat(32)}`;
 
+/** What the runtime is given to run: the script is its first argument, which costs less than any module. */
+const LOADER = "data:text/javascript,(0,eval)(Deno.args.shift())";
+
 if (import.meta.main) {
   try {
     await main();
@@ -62,13 +65,15 @@ async function main(): Promise<void> {
 
   const scratch = await Deno.makeTempDir({ prefix: "lvscare-build-" });
   try {
-    const bundle = await bundleProgram(scratch, { ...(await describeSource()), base: kind });
+    const info: BuildInfo = { ...(await describeSource()), base: kind };
+    const prefix = `globalThis.lvscareBuild=${JSON.stringify(info)};`;
+    const script = await bundleScript(ROOT, `${ROOT}main.ts`, scratch, prefix);
     // Beside its place and renamed into it: a running lvscare keeps its file, and no start sees half of one.
     const staged = `${output}.${crypto.randomUUID()}`;
     await Deno.mkdir(output.slice(0, output.lastIndexOf("/")), { recursive: true });
     try {
-      if (kind === "compile") await compileProgram(bundle, target, staged);
-      else await packProgram(bundle, target, staged, scratch);
+      if (kind === "compile") await compileProgram(script, target, staged, scratch);
+      else await packProgram(script, target, staged, scratch);
       await Deno.rename(staged, output);
     } finally {
       await Deno.remove(staged).catch(() => {});
@@ -133,15 +138,14 @@ async function readHead(): Promise<string> {
   }
 }
 
-/** The whole program as one module that first says how it was built. */
-async function bundleProgram(scratch: string, info: BuildInfo): Promise<string> {
-  const program = await bundle(ROOT, `${ROOT}main.ts`, scratch);
-  const path = `${scratch}/lvscare.js`;
-  await Deno.writeTextFile(path, `globalThis.lvscareBuild=${JSON.stringify(info)};\n${program}`);
-  return path;
-}
-
-async function compileProgram(bundle: string, target: string, output: string): Promise<void> {
+async function compileProgram(
+  script: string,
+  target: string,
+  output: string,
+  scratch: string,
+): Promise<void> {
+  const module = `${scratch}/lvscare.js`;
+  await Deno.writeTextFile(module, asModule(script));
   const flags = [...PERMISSION_FLAGS, "--no-config", "--no-check", "--no-code-cache"];
   await runProgram(Deno.execPath(), [
     "compile",
@@ -151,12 +155,12 @@ async function compileProgram(bundle: string, target: string, output: string): P
     target,
     "-o",
     output,
-    bundle,
+    module,
   ]);
 }
 
 async function packProgram(
-  bundle: string,
+  script: string,
   target: string,
   output: string,
   scratch: string,
@@ -164,14 +168,14 @@ async function packProgram(
   const runtime = target === Deno.build.target
     ? Deno.execPath()
     : await fetchRuntime(target, scratch);
-  const source = await Deno.readFile(bundle);
   const packed = packElf(await Deno.readFile(runtime), {
     args: [
       "lvscare",
       "run",
       ...ISOLATION,
       ...PERMISSION_FLAGS,
-      `data:text/javascript;base64,${source.toBase64()}`,
+      LOADER,
+      script,
     ],
     env: [
       `DENO_DIR=${NO_CACHE}`,

@@ -21,6 +21,20 @@ const STAND_INS: Readonly<Record<string, string>> = {
  * `scratch` is a folder for what comes in between.
  */
 export async function bundle(root: string, entry: string, scratch: string): Promise<string> {
+  return asModule(await bundleScript(root, entry, scratch));
+}
+
+export function asModule(script: string): string {
+  return `(0,eval)(${JSON.stringify(script)});\n`;
+}
+
+/** The program as a script, to be evaluated as it is; first what the prefix does, a statement. */
+export async function bundleScript(
+  root: string,
+  entry: string,
+  scratch: string,
+  prefix = "",
+): Promise<string> {
   const first = `${scratch}/first.js`;
   await denoBundle(root, entry, first);
   const readable = await Deno.readTextFile(first);
@@ -29,7 +43,8 @@ export async function bundle(root: string, entry: string, scratch: string): Prom
   await denoBundle(root, first, second, ["--minify"]);
   const minified = await Deno.readTextFile(second);
   checkUsings(readable, minified);
-  return asScript(minified);
+  // A module that imports and exports nothing is, in a function, a script.
+  return `"use strict";${prefix}(async()=>{${minified}\n})()`;
 }
 
 /**
@@ -44,11 +59,6 @@ export function checkUsings(readable: string, minified: string): void {
     `of ${before.length} declarations with "using" (${before.join(", ")}) the bundle has kept ` +
       `${after.length}: use the value of each more than once`,
   );
-}
-
-/** A module that imports and exports nothing is, in a function, a script. */
-function asScript(module: string): string {
-  return `(0,eval)(${JSON.stringify(`"use strict";(async()=>{${module}\n})()`)});\n`;
 }
 
 async function denoBundle(

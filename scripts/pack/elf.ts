@@ -1,7 +1,7 @@
 /**
  * Packs the Deno runtime and a program for it into one ELF file, by adding a segment to the runtime: the
  * entry code of entry_*.s and the words that it puts on the argument vector, the last of which is the whole
- * program as a data: URL. The kernel maps the segment with the rest, so the file is run as it lies there:
+ * program. The kernel maps the segment with the rest, so the file is run as it lies there:
  * nothing is unpacked at start, no cache can be tampered with, and its pages are shared and reclaimable.
  */
 

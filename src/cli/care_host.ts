@@ -42,20 +42,21 @@ export function runHost(
   openGround: CareWorld["openGround"],
   openLinks: () => { list(): Promise<readonly Link[]>; close(): void },
 ): RunHost {
-  const world: ServeWorld = {
+  // Made when it is needed: to find the unit that this process is in takes libc.
+  const world = (): ServeWorld => ({
     ...PROCESS,
     openGround,
     readFiles: readOwnFiles,
     fingerprint,
     openControl,
-  };
+  });
   return {
     readFiles: readOwnFiles,
     run(options, log) {
       configureLogs({ ...log, write: writeLine, colors: hasColors() });
-      return runServices(options, world);
+      return runServices(options, world());
     },
-    preview: (options, warn) => previewServices(options, world, warn),
+    preview: (options, warn) => previewServices(options, world(), warn),
     async devices() {
       try {
         const links = openLinks();

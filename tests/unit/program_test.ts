@@ -134,7 +134,18 @@ Deno.test("errors answer for their errno only", () => {
 Deno.test("complete() offers what may stand in place of the last word", () => {
   const program = createProgram({ output: capture(), host, debug: false, setStatus: () => {} });
   const cases: [string[], string[]][] = [
-    [[""], ["care", "demo", "ipvs", "version", "completions"]],
+    [[""], [
+      "care",
+      "run",
+      "demo",
+      "check",
+      "plan",
+      "reload",
+      "status",
+      "ipvs",
+      "version",
+      "completions",
+    ]],
     [["ver"], ["version"]],
     [["--ver"], ["--version"]],
     [["completions", ""], ["bash", "zsh", "fish"]],

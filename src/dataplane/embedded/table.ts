@@ -130,11 +130,11 @@ export class EmbeddedIpvsTable implements IpvsTable {
   }
 
   startDaemon(): Promise<void> {
-    return Promise.reject(NO_DAEMONS);
+    return Promise.reject(noDaemons());
   }
 
   stopDaemon(): Promise<void> {
-    return Promise.reject(NO_DAEMONS);
+    return Promise.reject(noDaemons());
   }
 
   close(): void {
@@ -239,10 +239,11 @@ export class EmbeddedIpvsTable implements IpvsTable {
 /** The kernel's own, in seconds. */
 const KERNEL_LIMITS = { tcpFinS: 120, udpS: 300 };
 
-const NO_DAEMONS = new UnsupportedError(
-  "the embedded proxy has no connections that another host could take over",
-  "sync daemon",
-);
+const noDaemons = () =>
+  new UnsupportedError(
+    "the embedded proxy has no connections that another host could take over",
+    "sync daemon",
+  );
 
 function flowOf(
   { server, active, meter }: Backend,

@@ -35,12 +35,25 @@ export interface GroundRequest {
 }
 
 export function groundRequest(
-  { host, services }: Config,
+  config: Config,
   purpose: GroundRequest["purpose"],
 ): GroundRequest {
+  const { families } = needsOf(config);
+  return { host: config.host, families, hasDevices: families.length > 0, purpose };
+}
+
+/** What services need of a ground. */
+export interface Needs {
+  readonly schedulers: readonly string[];
+  /** Of services whose packets need rules. */
+  readonly families: readonly Family[];
+}
+
+export function needsOf({ services }: Config): Needs {
+  const schedulers = new Set(services.map(({ service }) => service.scheduler));
   const linked = services.filter(({ mode }) => mode.kind === "link");
   const families = new Set(linked.map(({ service }) => keyFamily(service.key)));
-  return { host, families: [...families], hasDevices: linked.length > 0, purpose };
+  return { schedulers: [...schedulers], families: [...families] };
 }
 
 export type Warn = (text: string, error?: unknown) => void;
@@ -96,12 +109,16 @@ function kernelGround(
 ): CareGround {
   return {
     dataplane: new HostDataplane(kernel, sysctl),
-    means: { kind: "kernel", rules: kernel.rules },
+    get means() {
+      return { kind: "kernel", rules: kernel.rules } as const;
+    },
     choice: kernel.choice,
     farewell: "leaving everything in place",
-    async ready(schedulers, warn) {
+    async ready({ schedulers, families }, say) {
+      const chosen = await kernel.chooseRules(families);
+      if (chosen !== undefined) say.info(chosen);
       try {
-        await makeReady(kernel, modules, schedulers, warn);
+        await makeReady(kernel, modules, schedulers, (...said) => say.warn(...said));
       } catch (error) {
         // Of a single run nothing would be left.
         throw purpose === "once" ? error : withAdvice(error);

@@ -26,10 +26,15 @@ const STOP_MS = 800;
 /** One change may call for the next; three in a row are settled by the one before the last. */
 const ROUNDS = 4;
 
-export interface LoopOptions {
-  readonly config: Config;
+/** What is driven. Whose rules are made may be known only later. */
+export interface LoopGround {
   readonly dataplane: Dataplane;
   readonly means: Means;
+}
+
+export interface LoopOptions {
+  readonly config: Config;
+  readonly ground: LoopGround;
   readonly instance: Instance;
   readonly probeOf: (check: CheckConfig["request"]) => Probe;
   readonly clock: Clock;
@@ -160,7 +165,7 @@ export class CareLoop {
 
   /** Everything that this instance knows, as values for JSON. */
   describe(): unknown {
-    const { dataplane, means } = this.#options;
+    const { dataplane, means } = this.#options.ground;
     const { services, leaving, owned } = this.#record;
     return {
       dataplane: dataplane.name,
@@ -187,9 +192,9 @@ export class CareLoop {
   }
 
   #save(record: CareRecord): void {
-    const { instance, means } = this.#options;
+    const { instance, ground } = this.#options;
     this.#record = record;
-    if (means.kind === "kernel") return instance.save(record);
+    if (ground.means.kind === "kernel") return instance.save(record);
     // The services end with this process; one of the kernel under the same key would not be ours.
     const { owned } = record;
     instance.save({ ...record, owned: { ...owned, services: [] }, leaving: new Map() });
@@ -228,7 +233,7 @@ export class CareLoop {
   }
 
   #input(): PassInput {
-    const { dataplane, means, instance, clock } = this.#options;
+    const { ground: { dataplane, means }, instance, clock } = this.#options;
     return {
       config: this.#config,
       dataplane,
@@ -244,7 +249,7 @@ export class CareLoop {
   /** Looks for changes by others; more seldom after one that called for nothing. */
   #watch(afterMs: number): void {
     this.#after(afterMs, async () => {
-      const { dataplane, journal } = this.#options;
+      const { ground: { dataplane }, journal } = this.#options;
       let nextMs = WATCH_MS;
       try {
         if (dataplane.disturbed(this.#scope)) {

@@ -6,7 +6,8 @@ import { Checks } from "./checks.ts";
 import { Instance, RUN } from "./instance.ts";
 import { Journal } from "./journal.ts";
 import { prospect } from "./pass.ts";
-import { demand, runRequest, type ServeOptions, type ServeWorld } from "./serve.ts";
+import { groundRequest } from "./ground.ts";
+import { demand, type ServeOptions, type ServeWorld } from "./serve.ts";
 
 export interface Preview {
   readonly steps: readonly Step[];
@@ -20,7 +21,7 @@ export async function previewServices(
   warn: (text: string, error?: unknown) => void,
 ): Promise<Preview> {
   const config = demand(await world.readFiles(path));
-  const { dataplane, means } = await world.openGround(runRequest(config, "look"), warn);
+  const { dataplane, means } = await world.openGround(groundRequest(config, "look"), warn);
   try {
     const command = "lvscare plan";
     using instance = Instance.look({ ...world, name: RUN, command, stateDir, warn });

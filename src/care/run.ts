@@ -14,7 +14,7 @@ import { stepText } from "../plan/text.ts";
 import { EMPTY_RECORD } from "../state/record.ts";
 import type { ProxyProtocol } from "../wire/proxy_protocol.ts";
 import { clean, planClean } from "./clean.ts";
-import { type GroundRequest, groundRequest } from "./ground.ts";
+import { type GroundRequest, groundRequest, type Needs, needsOf } from "./ground.ts";
 import { Instance, type InstanceOptions } from "./instance.ts";
 import { Journal } from "./journal.ts";
 import { CareLoop } from "./loop.ts";
@@ -33,11 +33,8 @@ export interface CareGround {
   readonly farewell: string;
   /** The kernel, where it is not the ground: an earlier run may have left things there. */
   openKernel?(): Promise<Dataplane>;
-  /** Makes ready what needs it: modules. Throws where nothing can be done without it. */
-  ready(
-    schedulers: readonly string[],
-    warn: (text: string, error?: unknown) => void,
-  ): Promise<void>;
+  /** Makes ready what services need: modules, and whose rules. Throws where nothing can be done without it. */
+  ready(needs: Needs, say: Pick<Journal, "info" | "warn">): Promise<void>;
 }
 
 export interface CareWorld {
@@ -110,10 +107,10 @@ async function runLoop(
   const services = careServices(config);
   const probeOf = probeMaker(services, world, ground);
   const loop = new CareLoop({
-    ...{ ...ground, config: services, instance, journal, probeOf, clock, notifier },
+    ...{ ground, config: services, instance, journal, probeOf, clock, notifier },
   });
   const begin = async () => {
-    await ground.ready([config.scheduler], (...said) => journal.warn(...said));
+    await ground.ready(needsOf(services), journal);
     const isWhole = await loop.begin();
     if (!loop.isStopped) await takePlaces(ground, instance, journal);
     return isWhole;

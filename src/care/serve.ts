@@ -5,7 +5,7 @@ import { judgeDevices } from "../config/files/devices.ts";
 import type { FilesReading } from "../config/files/read.ts";
 import type { Config, HostConfig } from "../config/config.ts";
 import { LvscareError } from "../errors.ts";
-import { type GroundRequest, groundRequest } from "./ground.ts";
+import { groundRequest, needsOf } from "./ground.ts";
 import { Instance, RUN } from "./instance.ts";
 import { Journal } from "./journal.ts";
 import { CareLoop } from "./loop.ts";
@@ -42,7 +42,7 @@ export async function runServices(options: ServeOptions, world: ServeWorld): Pro
   const warn = (text: string, error?: unknown) => journal.warn(text, error);
   const reading = await world.readFiles(options.path);
   const first = demand(reading);
-  const ground = await world.openGround(runRequest(first, "care"), warn);
+  const ground = await world.openGround(groundRequest(first, "care"), warn);
   try {
     await judge(reading, ground);
     const { path, stateDir } = options;
@@ -56,13 +56,6 @@ export async function runServices(options: ServeOptions, world: ServeWorld): Pro
   } finally {
     ground.dataplane.close();
   }
-}
-
-/** What the kernel is asked for: rules of IPv4 at least, since a reload may bring what needs them. */
-export function runRequest(config: Config, purpose: GroundRequest["purpose"]): GroundRequest {
-  const request = groundRequest(config, purpose);
-  const families = new Set(["ipv4" as const, ...request.families]);
-  return { ...request, families: [...families] };
 }
 
 /** The configuration, or all that is wrong with it. */
@@ -113,7 +106,7 @@ class Daemon {
     this.#startedMs = this.#loadedMs = world.clock.wallMs();
     const probeOf = probeMaker(config, world, ground);
     const { clock } = world;
-    this.#loop = new CareLoop({ ...ground, config, instance, journal, probeOf, clock, notifier });
+    this.#loop = new CareLoop({ ground, config, instance, journal, probeOf, clock, notifier });
   }
 
   async run(): Promise<number> {
@@ -144,10 +137,9 @@ class Daemon {
     await this.#loop.begin();
   }
 
-  #makeReady({ services }: Config): Promise<void> {
+  #makeReady(config: Config): Promise<void> {
     const { ground, journal } = this.#parts;
-    const schedulers = new Set(services.map(({ service }) => service.scheduler));
-    return ground.ready([...schedulers], (...said) => journal.warn(...said));
+    return ground.ready(needsOf(config), journal);
   }
 
   #openControl(): Control | undefined {

@@ -239,6 +239,8 @@ class TreeBuilder {
 
 /** What a word without quotes means, by YAML 1.2's core schema. */
 function resolvePlain(text: string): YamlScalar["value"] {
+  // Most words begin with a letter that begins none of these.
+  if (/^[^~nNtTfF\d.+-]/.test(text)) return text;
   if (/^(?:|~|null|Null|NULL)$/.test(text)) return null;
   if (/^(?:true|True|TRUE)$/.test(text)) return true;
   if (/^(?:false|False|FALSE)$/.test(text)) return false;

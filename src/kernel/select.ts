@@ -71,8 +71,10 @@ export interface Kernel {
   /** It may still lack its module: see readyIpvs(). */
   readonly table: IpvsTable;
   readonly links: Links;
-  /** Whose rules are made, where any are needed. */
+  /** Whose rules are made, where any are needed: after chooseRules(). */
   readonly rules: MasqueradeKind;
+  /** Finds out whose rules suit this host, once. Says in words what was chosen, if it was now. */
+  chooseRules(families: readonly Family[]): Promise<string | undefined>;
   /** Opened when first asked for. */
   masquerade(kind: MasqueradeKind): Masquerade;
   /** Undefined where the kernel's notifications cannot be heard. */
@@ -106,6 +108,7 @@ export function openEmbedded({ hasDevice, proxy, ...choice }: EmbeddedKernelOpti
       return openLinks();
     },
     rules: "iptables",
+    chooseRules: () => Promise.resolve(undefined),
     masquerade: () => {
       throw new UnsupportedError("the embedded proxy needs no rules", "rules");
     },
@@ -140,19 +143,26 @@ export async function openKernel(options: KernelOptions): Promise<Kernel> {
     masquerades.set(kind, known);
     return known;
   };
-  const { rulesFor } = options;
-  const rules = rulesFor.length === 0
-    ? undefined
-    : await chooseRules(options.masquerade, rulesFor, byCommand, () => masquerade("iptables"));
+  let rules: Awaited<ReturnType<typeof chooseRules>> | undefined;
+  const choose = async (families: readonly Family[]) => {
+    if (rules || families.length === 0) return undefined;
+    const iptables = () => masquerade("iptables");
+    rules = await chooseRules(options.masquerade, families, byCommand, iptables);
+    return `rules by ${rules.why}`;
+  };
+  const chosen = await choose(options.rulesFor);
   const watch = byCommand
     ? undefined
     : new NetlinkWatch(open(NETLINK_ROUTE), open(NETLINK_NETFILTER));
   return {
     choice: `IPVS by ${table.name}, devices and routes by ${links.name}` +
-      (rules ? `, rules by ${rules.why}` : ""),
+      (chosen === undefined ? "" : `, ${chosen}`),
     table,
     links,
-    rules: rules?.kind ?? "iptables",
+    get rules() {
+      return rules?.kind ?? "iptables";
+    },
+    chooseRules: choose,
     masquerade,
     watch,
     close() {

@@ -47,8 +47,8 @@ const TICKS = 100;
 const TOOLS = ["keepalived", "lvscare"] as const;
 type Tool = typeof TOOLS[number];
 
-if (Deno.env.get("LVSCARE_BENCH") === "inside") await inside();
-else if (Deno.args[0] === "serve") serve();
+if (Deno.args[0] === "serve") serve();
+else if (Deno.env.get("LVSCARE_BENCH") === "inside") await inside();
 else await outside();
 
 async function outside(): Promise<void> {
@@ -72,7 +72,6 @@ async function inside(): Promise<void> {
   };
   for (let round = 0; round < rounds; round++) {
     for (const tool of TOOLS) {
-      console.error(tool);
       note(`start, ${print(START)}, ms`, tool, (await measure(tool, START)).startMs);
       for (const size of [LARGE, LARGEST]) {
         const { startMs, reloadMs } = await measure(tool, size);
@@ -122,7 +121,6 @@ async function measure(
         entries.every(({ servers }) => servers.length === size.servers);
     });
     const startMs = performance.now() - started;
-    console.error(tool, print(size), startMs);
     await new Promise((resolve) => setTimeout(resolve, isQuick ? 500 : 5000));
     write(tool, folder, size, 2);
     const changed = keyOf(size.services >> 1);

@@ -51,8 +51,7 @@ class Lab implements Probe {
     this.#instance = Instance.open({ name, command, stateDir, unit: undefined, pid: 7, warn });
     this.loop = new CareLoop({
       config: careServices(merged),
-      dataplane,
-      means: { kind: "kernel", rules: "iptables" },
+      ground: { dataplane, means: { kind: "kernel", rules: "iptables" } },
       instance: this.#instance,
       probeOf: () => this,
       clock,

@@ -1,0 +1,65 @@
+/** The example that README shows. */
+
+import assert from "node:assert/strict";
+import { readFiles } from "../../src/config/files/read.ts";
+import { fileSchema } from "../../src/config/files/fields.ts";
+
+const ROOT = new URL("../..", import.meta.url).pathname;
+const EXAMPLE = `${ROOT}tests/support/example`;
+
+Deno.test("README shows the example as it is, and it is what README says", async () => {
+  const readme = Deno.readTextFileSync(`${ROOT}README.md`);
+  for (const file of ["lvscare.yaml", "conf.d/web.yaml"]) {
+    const text = Deno.readTextFileSync(`${EXAMPLE}/${file}`);
+    assert.ok(readme.includes(`\`\`\`yaml\n${text}\`\`\`\n`), file);
+  }
+  const { config, report } = await readFiles({ path: EXAMPLE, nodeAddresses: [] });
+  assert.deepEqual(report.lines, []);
+  assert.deepEqual(config!.services.map(({ name, servers }) => `${name} ${[...servers.keys()]}`), [
+    "TCP 10.103.97.12:6443 192.168.0.2:6443,192.168.0.3:6443,192.168.0.4:6443",
+    "TCP 10.103.97.20:80 192.168.0.10:80,192.168.0.11:80",
+    "TCP 10.103.97.20:443 192.168.0.10:443,192.168.0.11:443",
+    "TCP [fd00:97::20]:80 [fd00:1::10]:80",
+    "TCP [fd00:97::20]:443 [fd00:1::10]:443",
+    "TCP 10.103.97.53:53 192.168.0.53:5353",
+    "UDP 10.103.97.53:53 192.168.0.53:5353",
+  ]);
+  const [care, web] = config!.services;
+  assert.equal([...care!.servers.values()][0]!.check!.request.scheme, "https");
+  assert.deepEqual(web!.service.persistence, { timeoutS: 300, prefix: 32 });
+  assert.deepEqual(
+    [...web!.servers.values()].map(({ weight, upperThreshold, check }) => [
+      ...[weight, upperThreshold, check!.request.scheme, check!.request.path, check!.port],
+      ...[check!.intervalMs, check!.rise, check!.fall],
+    ]),
+    [
+      [1, 0, "http", "/healthz", 8080, 5000, 2, 3],
+      [3, 1000, "http", "/healthz", 8080, 5000, 2, 3],
+    ],
+  );
+});
+
+Deno.test("every key has a description in the schema", () => {
+  const seen: string[] = [];
+  const look = (schema: unknown, path: string) => {
+    const { properties, oneOf, items } = schema as Record<string, unknown>;
+    for (const [key, value] of Object.entries(properties ?? {})) {
+      const { description } = value as Record<string, unknown>;
+      assert.equal(typeof description, "string", `${path}.${key}`);
+      seen.push(`${path}.${key}`);
+      look(value, `${path}.${key}`);
+    }
+    for (const each of (oneOf ?? []) as unknown[]) look(each, path);
+    if (items) look(items, `${path}[]`);
+  };
+  look(fileSchema(), "");
+  for (
+    const path of [
+      ".defaults.check.path",
+      ".services[].servers[].check.verify",
+      ".host.proxy.protocol",
+    ]
+  ) {
+    assert.ok(seen.includes(path), path);
+  }
+});

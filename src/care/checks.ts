@@ -42,6 +42,8 @@ export class Checks {
   readonly #probes = new Map<string, Probe>();
   /** Those that have never come to an end, by the targets' ids. */
   readonly #unchecked = new Set<string>();
+  /** Grows with every change of a server's state, by services' names. */
+  readonly #versions = new Map<string, number>();
   /** The last one of each target that came to its end. */
   readonly #last = new Map<string, LastCheck>();
   #targets: readonly Target[] = [];
@@ -60,6 +62,11 @@ export class Checks {
   /** By services' names. */
   get health(): ReadonlyMap<string, HealthStates> {
     return this.#health;
+  }
+
+  /** Another number when a server of the service is in another state. */
+  version(service: string): number {
+    return this.#versions.get(service) ?? 0;
   }
 
   /** Whether every server that is to be checked has been so at least once. */
@@ -106,6 +113,8 @@ export class Checks {
       if (check) states.set(name, before?.get(name) ?? this.#begin(start, remembered(name), clock));
     }
     this.#health.set(service, states);
+    // What was known of others may be forgotten, and what begins may be down.
+    if (before?.size !== states.size) this.#versions.set(service, this.version(service) + 1);
   }
 
   #begin(
@@ -163,7 +172,9 @@ export class Checks {
     const after = reduceHealth(before, result, check, atMs);
     states.set(server, after);
     journal.probe(probe.describe(endpoint), result, before, after);
-    if (after.state !== before.state) onChange();
+    if (after.state === before.state) return;
+    this.#versions.set(service, this.version(service) + 1);
+    onChange();
   }
 }
 

@@ -33,9 +33,9 @@ export class Journal {
   pass({ outcomes, look }: Pick<PassResult, "outcomes" | "look">): void {
     const troubles = new Map<string, string>();
     for (const { part, error } of look.blind) troubles.set(`read ${part}`, words(error));
+    this.steps(outcomes);
     for (const { step, error } of outcomes) {
-      if (error === undefined) this.#log.info`${logText(step)}`;
-      else troubles.set(stepText(step), words(error));
+      if (error !== undefined) troubles.set(stepText(step), words(error));
     }
     for (const [what, why] of troubles) {
       const isNew = this.#troubles.get(what) !== why;
@@ -47,6 +47,15 @@ export class Journal {
       if (!troubles.has(what)) this.#log.info`no trouble any more: ${what}`;
     }
     this.#troubles = troubles;
+  }
+
+  /** What was done. */
+  steps(outcomes: PassResult["outcomes"]): void {
+    // Thousands of lines that nobody asked for cost more than the steps.
+    if (!this.#log.isEnabledFor("info")) return;
+    for (const { step, error } of outcomes) {
+      if (error === undefined) this.#log.info`${logText(step)}`;
+    }
   }
 
   /** A pass that did not come to its end: a defect, or a host that refuses everything. */

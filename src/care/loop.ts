@@ -13,7 +13,7 @@ import type { Instance } from "./instance.ts";
 import type { Journal } from "./journal.ts";
 import type { Notifier } from "./notify.ts";
 import type { StepOutcome } from "./apply.ts";
-import { NOTHING_TO_SEE, type PassInput, runPass } from "./pass.ts";
+import { NOTHING_TO_SEE, type PassInput, PassMemory, runFew, runPass } from "./pass.ts";
 
 /** How soon a change by others is noticed, where the kernel tells of it. */
 const WATCH_MS = 250;
@@ -23,6 +23,8 @@ const CALM_WATCH_MS = 1000;
 const DRAIN_MS = 1000;
 /** Who stops a service waits a second, and has more to do than to wait. */
 const STOP_MS = 800;
+/** So few services are changed by themselves before all are looked at. */
+const FEW = 50;
 /** One change may call for the next; three in a row are settled by the one before the last. */
 const ROUNDS = 4;
 
@@ -45,6 +47,7 @@ export interface LoopOptions {
 export class CareLoop {
   readonly #options: LoopOptions;
   readonly #checks: Checks;
+  readonly #memory = new PassMemory((service) => this.#checks.version(service));
   #config: Config;
   #record: CareRecord;
   /** What the last pass has looked at. */
@@ -100,13 +103,34 @@ export class CareLoop {
   async reconfigure(config: Config): Promise<readonly StepOutcome[]> {
     // A pass that is under way ends with what it began with.
     await this.#running;
-    this.#record = withLeaving(this.#record, this.#config, config, this.#options.clock.wallMs());
+    const before = this.#config;
+    this.#record = withLeaving(this.#record, before, config, this.#options.clock.wallMs());
     this.#config = config;
     this.#checks.reconfigure(config);
     const outcomes: StepOutcome[] = this.#outcomes = [];
+    await this.#passFew(before, config);
     await this.#pass();
     this.#outcomes = undefined;
     return outcomes;
+  }
+
+  /** What a few services have anew is not to wait for a look at all of them. */
+  async #passFew(before: Config, after: Config): Promise<void> {
+    const { journal } = this.#options;
+    const known = new Map(before.services.map((service) => [service.name, service]));
+    const few = after.services.filter((service) => {
+      const was = known.get(service.name);
+      return was !== undefined && was !== service;
+    });
+    if (few.length === 0 || few.length > FEW) return;
+    try {
+      const { record, outcomes } = await runFew(this.#input(), few);
+      this.#record = record;
+      this.#outcomes?.push(...outcomes);
+      journal.steps(outcomes);
+    } catch (error) {
+      journal.failedPass(error);
+    }
   }
 
   get config(): Config {
@@ -242,6 +266,7 @@ export class CareLoop {
       record: this.#record,
       others: instance.othersThan(instance.name),
       nowMs: clock.wallMs(),
+      memory: this.#memory,
       save: (record) => this.#save(record),
     };
   }

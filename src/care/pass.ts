@@ -5,9 +5,14 @@ import { serviceKey } from "../config/care_services.ts";
 import type { Config, ServiceConfig } from "../config/config.ts";
 import type { Dataplane, Look } from "../dataplane/dataplane.ts";
 import { desireService } from "../desired/desire.ts";
-import { joinOwned, type Owned, ownedOf, withoutOthers } from "../desired/owned.ts";
+import { joinOwned, NOTHING_OWNED, type Owned, ownedOf, withoutOthers } from "../desired/owned.ts";
 import type { HealthStates } from "../desired/servers.ts";
-import type { DesiredDevice, DesiredService, DesiredState } from "../desired/state.ts";
+import {
+  type DesiredDevice,
+  type DesiredService,
+  type DesiredState,
+  NOTHING,
+} from "../desired/state.ts";
 import { hostAddress, type Means, ROUTE_METRIC, surroundingsOf } from "../desired/surroundings.ts";
 import { expectWeights, learnWeights, settleWeights } from "../desired/weights.ts";
 import { addressFamily } from "../model/address.ts";
@@ -38,6 +43,61 @@ export interface PassInput {
   readonly nowMs: number;
   /** Writes the record down; called before the kernel is changed, and after. */
   readonly save: (record: CareRecord) => void;
+  /** What was settled before, for those who make one pass after the other. */
+  readonly memory?: PassMemory | undefined;
+}
+
+/**
+ * Services that were as they must be. As long as neither the configuration nor the table nor the health has
+ * another value for one of them, there is nothing to find out about it.
+ */
+export class PassMemory {
+  readonly #settled = new Map<string, Settled>();
+  readonly #health: (service: string) => number;
+
+  /** Takes a number for each service that is another one when a server of it is in another state. */
+  constructor(health: (service: string) => number) {
+    this.#health = health;
+  }
+
+  find(
+    config: ServiceConfig,
+    entry: ServiceEntry | undefined,
+    memory: ServiceMemory,
+  ): Cared | undefined {
+    const { name } = config;
+    const known = this.#settled.get(name);
+    if (!known || !entry || known.cared.config !== config || known.memory !== memory) {
+      return undefined;
+    }
+    const isSame = known.health === this.#health(name) && known.entry.service === entry.service &&
+      isSameList(known.entry.servers, entry.servers);
+    return isSame ? known.cared : undefined;
+  }
+
+  keep(cared: Cared, entry: ServiceEntry, memory: ServiceMemory): void {
+    const { name } = cared.config;
+    // Where time decides nothing stays as it is.
+    if (memory.drains.size > 0) this.#settled.delete(name);
+    else this.#settled.set(name, { cared, entry, memory, health: this.#health(name) });
+  }
+
+  retain(names: ReadonlySet<string>): void {
+    for (const name of this.#settled.keys()) if (!names.has(name)) this.#settled.delete(name);
+  }
+}
+
+interface Settled {
+  readonly cared: Cared;
+  readonly entry: ServiceEntry;
+  readonly memory: ServiceMemory;
+  readonly health: number;
+}
+
+function isSameList(a: readonly unknown[], b: readonly unknown[]): boolean {
+  if (a.length !== b.length) return false;
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
+  return true;
 }
 
 export interface PassResult {
@@ -59,6 +119,8 @@ export interface Prospect {
   readonly record: CareRecord;
   /** The services that are cared for, those that are leaving too; none where the table could not be seen. */
   readonly cared: readonly Cared[];
+  /** Those of them that nothing has to be found out about. */
+  readonly settled: ReadonlySet<string>;
 }
 
 /** One service as a pass sees it. */
@@ -69,7 +131,7 @@ interface Cared {
 }
 
 export async function prospect(input: PassInput): Promise<Prospect> {
-  const { config, dataplane, means, health, record, others, nowMs } = input;
+  const { config, dataplane, means, record, others } = input;
   const leaving = findLeaving(input);
   const surround = () =>
     surroundingsOf(config, {
@@ -81,29 +143,20 @@ export async function prospect(input: PassInput): Promise<Prospect> {
   const scope = scopeOf({ ...surroundings, services: listed }, record.owned);
   const look = await dataplane.observe(scope);
   const table = look.observed.services;
-  const cared: Cared[] = [];
-  const services = new Map<string, ServiceMemory>();
-  const care = (each: ServiceConfig, servers: readonly ServerEntry[]) => {
-    const states = health.get(each.name) ?? NOT_PROBED;
-    const memory = record.services.get(each.name) ?? EMPTY_MEMORY;
-    const weights = learnWeights(memory.weights, each.servers, servers);
-    const { service, drains } = desireService(each, {
-      ...{ health: states, weights, drains: memory.drains, table: servers, nowMs },
-    });
-    cared.push({ config: each, table: servers, desired: service });
-    services.set(each.name, withMemory(memory, { weights, drains, health: illOf(states, memory) }));
-  };
+  const carer = new Carer(input);
   if (table) {
     const left = leaving.size;
-    for (const each of config.services) care(each, table.get(each.name)?.servers ?? NO_SERVERS);
-    for (const [name, { key, untilMs }] of leaving) {
+    for (const each of config.services) carer.care(each, table.get(each.name));
+    for (const [name, each] of leaving) {
       const entry = table.get(name);
       // With the last server its service goes; that is the plan's to see.
-      if (!entry || entry.servers.length === 0 || untilMs <= nowMs) leaving.delete(name);
-      else care(leavingConfig({ key, untilMs }, entry, nowMs), entry.servers);
+      const isOver = !entry || entry.servers.length === 0 || each.untilMs <= input.nowMs;
+      if (isOver) leaving.delete(name);
+      else carer.care(leavingConfig(each, entry, input.nowMs), entry);
     }
     if (leaving.size < left) surroundings = surround();
   }
+  const { cared, services, settled } = carer;
   const desired = { ...surroundings, services: cared.map(({ desired }) => desired) };
   const isMade = madeDevices(surroundings.devices, look.observed, others);
   const learned: CareRecord = {
@@ -114,21 +167,79 @@ export async function prospect(input: PassInput): Promise<Prospect> {
     owned: joinOwned(record.owned, ownedOf(desired, isMade)),
   };
   const owned = withoutOthers(learned.owned, others);
-  const steps = plan({ desired, owned, observed: look.observed });
-  return { look, scope, desired, steps, record: learned, cared };
+  const steps = plan({ desired, owned, observed: look.observed, settled });
+  return { look, scope, desired, steps, record: learned, cared, settled };
+}
+
+/** Goes through services, and gathers what they should be and what is remembered of them. */
+class Carer {
+  readonly cared: Cared[] = [];
+  readonly services = new Map<string, ServiceMemory>();
+  readonly settled = new Set<string>();
+  readonly #input: PassInput;
+
+  constructor(input: PassInput) {
+    this.#input = input;
+  }
+
+  care(config: ServiceConfig, entry: ServiceEntry | undefined): void {
+    const { health, record, nowMs, memory } = this.#input;
+    const { name } = config;
+    const before = record.services.get(name) ?? EMPTY_MEMORY;
+    const known = memory?.find(config, entry, before);
+    if (known) {
+      this.cared.push(known);
+      this.services.set(name, before);
+      this.settled.add(name);
+      return;
+    }
+    const table = entry?.servers ?? NO_SERVERS;
+    const states = health.get(name) ?? NOT_PROBED;
+    const weights = learnWeights(before.weights, config.servers, table);
+    const { service, drains } = desireService(config, {
+      ...{ health: states, weights, drains: before.drains, table, nowMs },
+    });
+    this.cared.push({ config, table, desired: service });
+    const ill = illOf(states, before);
+    this.services.set(name, withMemory(before, { weights, drains, health: ill }));
+  }
+}
+
+/**
+ * Makes these services what they should be, and looks at nothing else: for a few of many, of which it is known
+ * that they differ. A full pass has to follow.
+ */
+export async function runFew(
+  input: PassInput,
+  few: readonly ServiceConfig[],
+): Promise<Pick<PassResult, "record" | "outcomes">> {
+  const { dataplane, record } = input;
+  const services = few.map(({ service }) => service.key);
+  const { observed } = await dataplane.observe({ ...NOTHING_TO_SEE, services });
+  const carer = new Carer(input);
+  for (const each of few) {
+    const entry = observed.services?.get(each.name);
+    // Where it is not there yet, what leads to it may not be either.
+    if (entry) carer.care(each, entry);
+  }
+  const desired = { ...NOTHING, services: carer.cared.map(({ desired }) => desired) };
+  const steps = plan({ desired, owned: NOTHING_OWNED, observed });
+  const learned = { ...record, services: new Map([...record.services, ...carer.services]) };
+  if (steps.length === 0) return { record: learned, outcomes: [] };
+  const expected = expect(learned, carer.cared, carer.settled);
+  input.save(expected);
+  return { record: expected, outcomes: await applySteps(dataplane, steps) };
 }
 
 export async function runPass(input: PassInput): Promise<PassResult> {
-  const { look, scope, desired, steps, record, cared } = await prospect(input);
+  const { look, scope, desired, steps, record, cared, settled } = await prospect(input);
   if (steps.length === 0) {
-    const settled = settle(record, cared, desired, look.blind.length === 0);
-    input.save(settled);
-    return { record: settled, outcomes: [], look, scope, desired };
+    const ended = settle(record, cared, settled, desired, look.blind.length === 0);
+    input.save(ended);
+    remember(input.memory, ended, cared, look);
+    return { record: ended, outcomes: [], look, scope, desired };
   }
-  // Which of the weights it is in the end is for the next pass to see.
-  const expected = updateWeights(record, cared, ({ weights }, { table, desired }) => {
-    return expectWeights(weights, table, wantedServers(desired));
-  });
+  const expected = expect(record, cared, settled);
   input.save(expected);
   const outcomes = await applySteps(input.dataplane, steps);
   return { record: expected, outcomes, look, scope, desired };
@@ -180,28 +291,59 @@ function leavingConfig(
   };
 }
 
+/** The record before a change. Which of the weights it is in the end is for the next pass to see. */
+function expect(
+  record: CareRecord,
+  cared: readonly Cared[],
+  settled: ReadonlySet<string>,
+): CareRecord {
+  return updateWeights(record, cared, settled, ({ weights }, { table, desired }) => {
+    return expectWeights(weights, table, wantedServers(desired));
+  });
+}
+
+function remember(
+  memory: PassMemory | undefined,
+  record: CareRecord,
+  cared: readonly Cared[],
+  { observed }: Look,
+): void {
+  if (!memory) return;
+  for (const each of cared) {
+    const { name } = each.config;
+    const entry = observed.services?.get(name);
+    const known = record.services.get(name);
+    if (entry && known) memory.keep(each, entry, known);
+  }
+  memory.retain(new Set(cared.map(({ config }) => config.name)));
+}
+
 /** The record where nothing is left to do. What could not be seen or taken away is still ours. */
 function settle(
   record: CareRecord,
   cared: readonly Cared[],
+  settled: ReadonlySet<string>,
   desired: DesiredState,
   isWhole: boolean,
 ): CareRecord {
-  const settled = updateWeights(record, cared, ({ weights }, { config, table, desired }) => {
+  const ended = updateWeights(record, cared, settled, ({ weights }, { config, table, desired }) => {
     return settleWeights(weights, config.servers, table, wantedServers(desired));
   });
-  if (!isWhole) return settled;
+  if (!isWhole) return ended;
   const made = new Map(record.owned.devices.map(({ name, made }) => [name, made]));
-  return { ...settled, owned: ownedOf(desired, (name) => made.get(name) ?? false) };
+  return { ...ended, owned: ownedOf(desired, (name) => made.get(name) ?? false) };
 }
 
 function updateWeights(
   record: CareRecord,
   cared: readonly Cared[],
+  settled: ReadonlySet<string>,
   update: (memory: ServiceMemory, cared: Cared) => ServiceMemory["weights"],
 ): CareRecord {
+  if (settled.size === cared.length) return record;
   const services = new Map(record.services);
   for (const each of cared) {
+    if (settled.has(each.config.name)) continue;
     const memory = services.get(each.config.name) ?? EMPTY_MEMORY;
     services.set(each.config.name, withMemory(memory, { weights: update(memory, each) }));
   }

@@ -7,7 +7,7 @@ import { previewServices } from "../care/preview.ts";
 import { runServices, type ServeWorld } from "../care/serve.ts";
 import { NODE_NAME, NODE_VARIABLE } from "../config/care_mode.ts";
 import { fingerprint } from "../config/files/load.ts";
-import { type FilesReading, readFiles } from "../config/files/read.ts";
+import { type FilesReading, readFiles, ReadMemory } from "../config/files/read.ts";
 import { findHostAddresses } from "../config/hosts_file.ts";
 import { parseAddress } from "../model/address.ts";
 import type { Link } from "../model/link.ts";
@@ -79,12 +79,15 @@ export function runHost(
   };
 }
 
+/** What does not change from one reading to the next is not read again. */
+const READ = new ReadMemory();
+
 /** The files, with this host's own addresses for the routes of those that do not say one. */
 async function readOwnFiles(path: string): Promise<FilesReading> {
   const given = parseAddress(Deno.env.get(NODE_VARIABLE) ?? "");
   const named = async () => findHostAddresses(await readHosts().catch(() => ""), NODE_NAME);
   const nodeAddresses = given === undefined ? await named() : [given];
-  return await readFiles({ path, nodeAddresses });
+  return await readFiles({ path, nodeAddresses, memory: READ });
 }
 
 export function demoRunner(openGround: CareWorld["openGround"]): CliHost["runDemo"] {

@@ -15,6 +15,8 @@ export interface Situation {
   /** What was ours before; of it goes what is not wanted any more. */
   readonly owned: Owned;
   readonly observed: Observed;
+  /** Services that are known to be as they must be. */
+  readonly settled?: ReadonlySet<string> | undefined;
 }
 
 export function plan(situation: Situation): Step[] {
@@ -73,11 +75,13 @@ function planMasquerades({ desired: { masquerades }, observed }: Situation): Ste
   });
 }
 
-function planServices({ desired: { services }, observed }: Situation): Step[] {
+function planServices({ desired: { services }, observed, settled }: Situation): Step[] {
   const table = observed.services;
   if (!table) return [];
   const steps: Step[] = [];
-  for (const wanted of services) planService(steps, wanted, table.get(wanted.name));
+  for (const wanted of services) {
+    if (!settled?.has(wanted.name)) planService(steps, wanted, table.get(wanted.name));
+  }
   return steps;
 }
 

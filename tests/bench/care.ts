@@ -12,7 +12,7 @@ import { median, printTable } from "./report.ts";
 import { enterNewNamespace } from "../support/namespace.ts";
 import { FakeDataplane } from "../support/fake_dataplane.ts";
 import { withFolder } from "../support/process.ts";
-import { prospect, runPass } from "../../src/care/pass.ts";
+import { PassMemory, prospect, runPass } from "../../src/care/pass.ts";
 import { readFiles } from "../../src/config/files/read.ts";
 import { NetlinkIpvsTable } from "../../src/kernel/netlink/ipvs_table.ts";
 import type { Address } from "../../src/model/address.ts";
@@ -201,7 +201,7 @@ function start(tool: Tool, folder: string): Deno.ChildProcess {
       ...["-p", `${folder}/pid`, "-c", `${folder}/checkers`],
     ],
     lvscare: [
-      ...["/tmp/bench/lvscare", "run", "-c", `${folder}/lvscare.yaml`],
+      ...["/tmp/bench/lvscare", "run", "-c", folder],
       ...["--state-dir", `${folder}/state`, "--logger", "WARN"],
     ],
   }[tool];
@@ -222,52 +222,67 @@ function keyOf(i: number): ServiceKey {
   return { kind: "address", protocol: "tcp", address: serviceAddress(i) as Address, port: 80 };
 }
 
-/** The same services for both; of one server in the middle the weight is the one given. */
+/** The same services for both, a file each; of one server in the middle the weight is the one given. */
 function write(tool: Tool, folder: string, size: Size, weight: number, isChecked = false): void {
   const { services, servers } = size;
-  const listed = Array.from({ length: services }, (_, i) => ({
-    address: serviceAddress(i),
-    servers: Array.from({ length: servers }, (_, j) => {
+  const middle = services >> 1;
+  if (weight === 1) {
+    Deno.mkdirSync(`${folder}/conf.d`);
+    const main = {
+      keepalived: ["keepalived.conf", "include conf.d/*.conf\n"],
+      lvscare: [
+        "lvscare.yaml",
+        `defaults:\n  mode: none\n  check: ${
+          isChecked ? "{type: http, path: /healthz, interval: 1s, timeout: 5s}" : "none"
+        }\n`,
+      ],
+    }[tool] as [string, string];
+    Deno.writeTextFileSync(`${folder}/${main[0]}`, main[1]);
+  }
+  for (let i = 0; i < services; i++) {
+    if (weight !== 1 && i !== middle) continue;
+    const listed = Array.from({ length: servers }, (_, j): WrittenServer => {
       const n = i * servers + j;
       return {
         address: isChecked
           ? `127.0.1.${j + 1}`
           : `192.${168 + (n >> 16)}.${(n >> 8) & 255}.${n & 255}`,
-        weight: i === services >> 1 && j === servers >> 1 ? weight : 1,
+        weight: i === middle && j === servers >> 1 ? weight : 1,
       };
-    }),
-  }));
-  if (tool === "keepalived") {
-    const check = "HTTP_GET { url { path /healthz\n status_code 200 }\n connect_timeout 5 }";
-    Deno.writeTextFileSync(
-      `${folder}/keepalived.conf`,
-      listed.map(({ address, servers }) =>
-        `virtual_server ${address} 80 {\n delay_loop 1\n lb_algo wrr\n lb_kind NAT\n protocol TCP\n${
-          servers.map(({ address, weight }) =>
-            ` real_server ${address} 8080 {\n weight ${weight}\n${isChecked ? check : ""}\n }\n`
-          ).join("")
-        }}\n`
-      ).join(""),
-    );
-    return;
+    });
+    const name = `${folder}/conf.d/${String(i).padStart(5, "0")}`;
+    const print = { keepalived: printKeepalived, lvscare: printOurs }[tool];
+    const ending = { keepalived: "conf", lvscare: "yaml" }[tool];
+    Deno.writeTextFileSync(`${name}.${ending}`, print(serviceAddress(i), listed, isChecked));
   }
-  const check = isChecked
-    ? "check: {type: http, path: /healthz, interval: 1s, timeout: 5s}"
-    : "check: none";
-  Deno.writeTextFileSync(
-    `${folder}/lvscare.yaml`,
-    `defaults:\n  mode: none\n  ${check}\nservices:\n${
-      listed.map(({ address, servers }) =>
-        `  - address: ${address}\n    port: 80\n    servers:\n${
-          servers.map(({ address, weight }) =>
-            weight === 1
-              ? `      - ${address}:8080\n`
-              : `      - {address: ${address}, port: 8080, weight: ${weight}}\n`
-          ).join("")
-        }`
-      ).join("")
-    }`,
-  );
+}
+
+interface WrittenServer {
+  readonly address: string;
+  readonly weight: number;
+}
+
+function printKeepalived(
+  address: string,
+  servers: readonly WrittenServer[],
+  isChecked: boolean,
+): string {
+  const check = "HTTP_GET { url { path /healthz\n status_code 200 }\n connect_timeout 5 }";
+  return `virtual_server ${address} 80 {\n delay_loop 1\n lb_algo wrr\n lb_kind NAT\n protocol TCP\n${
+    servers.map(({ address, weight }) =>
+      ` real_server ${address} 8080 {\n weight ${weight}\n${isChecked ? check : ""}\n }\n`
+    ).join("")
+  }}\n`;
+}
+
+function printOurs(address: string, servers: readonly WrittenServer[]): string {
+  return `services:\n  - address: ${address}\n    port: 80\n    servers:\n${
+    servers.map(({ address, weight }) =>
+      weight === 1
+        ? `      - ${address}:8080\n`
+        : `      - {address: ${address}, port: 8080, weight: ${weight}}\n`
+    ).join("")
+  }`;
 }
 
 /** User and system time of a process and its children. */
@@ -304,41 +319,55 @@ async function until(condition: () => Promise<boolean>): Promise<void> {
 
 async function natively(): Promise<void> {
   const rows: string[][] = [];
-  await withFolder(async (folder) => {
-    for (const services of isQuick ? [100, 1000] : [1000, 10_000]) {
-      const size = { services, servers: 10 };
+  for (const services of isQuick ? [100, 1000] : [1000, 10_000]) {
+    const size = { services, servers: 10 };
+    await withFolder(async (folder) => {
       write("lvscare", folder, size, 1, true);
-      const path = `${folder}/lvscare.yaml`;
-      const times: number[] = [];
-      let reading = await readFiles({ path, nodeAddresses: [] });
-      for (let i = 0; i < Math.max(3, rounds); i++) {
-        times.push(
-          await elapsed(async () => {
-            reading = await readFiles({ path, nodeAddresses: [] });
-          }),
-        );
-      }
-      if (!reading.config) throw new Error(reading.report.lines[0]);
-      rows.push([`read and check ${print(size)}, ms`, median(times).toFixed(0)]);
-    }
-    for (const services of isQuick ? [10, 100] : [100, 1000, 10_000]) {
-      const size = { services, servers: 10 };
+      rows.push([`read and check ${print(size)}, a file each, ms`, await read(folder)]);
+      const parts = [...Deno.readDirSync(`${folder}/conf.d`)].map(({ name }) => name).sort()
+        .map((name) => Deno.readTextFileSync(`${folder}/conf.d/${name}`));
+      const path = `${folder}/all.yaml`;
+      const first = Deno.readTextFileSync(`${folder}/lvscare.yaml`);
+      Deno.writeTextFileSync(
+        path,
+        first + parts.map((part, i) => i === 0 ? part : part.replace(/^services:\n/, "")).join(""),
+      );
+      rows.push([`the same in one file, ms`, await read(path)]);
+    });
+  }
+  for (const services of isQuick ? [10, 100] : [100, 1000, 10_000]) {
+    const size = { services, servers: 10 };
+    await withFolder(async (folder) => {
       rows.push([`a pass with nothing to do, ${print(size)}, ms`, await pass(folder, size)]);
-    }
-  });
+    });
+  }
   console.log("natively, without a kernel, medians");
   printTable(["", ""], rows);
+}
+
+async function read(path: string): Promise<string> {
+  const times: number[] = [];
+  for (let i = 0; i < Math.max(3, rounds); i++) {
+    times.push(
+      await elapsed(async () => {
+        const { config, report } = await readFiles({ path, nodeAddresses: [] });
+        if (!config) throw new Error(report.lines[0]);
+      }),
+    );
+  }
+  return median(times).toFixed(0);
 }
 
 /** The kernel in memory costs nothing to read: what is left is the pass itself. */
 async function pass(folder: string, size: Size): Promise<string> {
   write("lvscare", folder, size, 1, false);
-  const { config } = await readFiles({ path: `${folder}/lvscare.yaml`, nodeAddresses: [] });
+  const { config } = await readFiles({ path: folder, nodeAddresses: [] });
   const dataplane = new FakeDataplane();
   let record = EMPTY_RECORD;
+  const memory = new PassMemory(() => 0);
   const input = () => ({
     ...{ config: config!, dataplane, means: { kind: "kernel", rules: "iptables" } as const },
-    ...{ health: new Map(), record, others: [], nowMs: 1_000_000, save: () => {} },
+    ...{ health: new Map(), record, others: [], nowMs: 1_000_000, save: () => {}, memory },
   });
   for (let i = 0; i < 3; i++) record = (await runPass(input())).record;
   if ((await prospect(input())).steps.length > 0) throw new Error("it does not settle");

@@ -5,7 +5,7 @@ import { SILENT_NOTIFIER } from "../../src/care/notify.ts";
 import { runServices, type ServeOptions, type ServeWorld } from "../../src/care/serve.ts";
 import type { ControlHandlers } from "../../src/admin/control.ts";
 import { fingerprint } from "../../src/config/files/load.ts";
-import { readFiles } from "../../src/config/files/read.ts";
+import { readFiles, ReadMemory } from "../../src/config/files/read.ts";
 import type { ProbeResult } from "../../src/health/probes/probe.ts";
 import { configureLogs, resetLogs } from "../../src/log.ts";
 import { type Endpoint, printEndpoint } from "../../src/model/endpoint.ts";
@@ -49,11 +49,12 @@ export class ServeLab {
 
   async start(options: Partial<ServeOptions> = {}): Promise<void> {
     const { folder, clock, dataplane } = this;
+    const memory = new ReadMemory();
     const world: ServeWorld = {
       clock,
       pid: 7,
       unit: undefined,
-      readFiles: (path) => readFiles({ path, nodeAddresses: [] }),
+      readFiles: (path) => readFiles({ path, nodeAddresses: [], memory }),
       fingerprint,
       openControl: (_, handlers) => {
         this.control = handlers;

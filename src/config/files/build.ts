@@ -2,10 +2,10 @@
 
 import { type Origin, printOrigin, type Report } from "./report.ts";
 import type { Address } from "../../model/address.ts";
-import type { Config, HostConfig } from "../config.ts";
-import type { HostTable, MainTable, SettingValues } from "./fields.ts";
+import type { Config, HostConfig, ServiceConfig } from "../config.ts";
+import type { HostTable, MainTable, ServiceTable, SettingValues } from "./fields.ts";
 import { EntryBuilder } from "./service.ts";
-import { complainIn } from "./shape.ts";
+import { complainIn, type Table } from "./shape.ts";
 
 /** What stands in one file. */
 export interface Document {
@@ -14,7 +14,18 @@ export interface Document {
   readonly isMain: boolean;
 }
 
+/** What an entry came to, and under which circumstances. */
+interface BuiltEntry {
+  readonly circumstances: string;
+  readonly inherited: readonly (Table<SettingValues> | undefined)[];
+  readonly services: readonly ServiceConfig[];
+}
+
+/** An entry that is as it was gives the very same services. */
+export type EntryMemory = WeakMap<ServiceTable, BuiltEntry>;
+
 export interface BuildInput {
+  readonly entries: EntryMemory;
   readonly documents: readonly Document[];
   readonly nodeAddresses: readonly Address[];
   /** Gets each service's place. */
@@ -26,26 +37,36 @@ export interface BuildInput {
 const SERVICES_LIMIT = 50_000;
 
 export function buildConfig(input: BuildInput): Config {
-  const { documents, nodeAddresses, origins } = input;
+  const { documents, nodeAddresses, origins, entries, report } = input;
   const main = documents.find(({ isMain }) => isMain)?.table.values;
   const host = hostOf(main?.host);
   const values = main?.host?.values ?? {};
   const markBit = values["masquerade-bit"] ?? 0;
-  const services: Config["services"][number][] = [];
+  const services: ServiceConfig[] = [];
+  const circumstances = JSON.stringify([host.dataplane, markBit, nodeAddresses]);
   const conflicts = new Conflicts();
-  entries: for (const { table, isMain } of documents) {
+  files: for (const { table, isMain } of documents) {
     const inherited = [main?.defaults, isMain ? undefined : table.values.defaults]
       .filter((each) => each !== undefined);
     for (const entry of table.values.services ?? []) {
       const builder = new EntryBuilder({ entry, inherited, host, markBit, nodeAddresses });
       if (services.length + builder.count > SERVICES_LIMIT) {
         complainIn(entry, undefined, `with it there are more than ${SERVICES_LIMIT} services`);
-        break entries;
+        break files;
       }
-      for (const service of builder.build()) {
-        const known = origins.get(service.name);
-        if (known) {
-          const text = `${service.name} is a service at ${printOrigin(known)} already`;
+      const known = entries.get(entry);
+      const isKnown = known?.circumstances === circumstances &&
+        known.inherited.length === inherited.length &&
+        known.inherited.every((each, i) => each === inherited[i]);
+      const before = report.count;
+      const built = isKnown ? known.services : builder.build();
+      if (report.count === before) {
+        entries.set(entry, { circumstances, inherited, services: built });
+      }
+      for (const service of built) {
+        const first = origins.get(service.name);
+        if (first) {
+          const text = `${service.name} is a service at ${printOrigin(first)} already`;
           complainIn(entry, builder.keyOfName, text);
           continue;
         }
@@ -89,7 +110,7 @@ class Conflicts {
   readonly #ways = new Map<Address, { readonly way: string; readonly origin: Origin }>();
 
   /** What is wrong with it beside those before it. */
-  add({ service: { key }, mode }: Config["services"][number], origin: Origin): string | undefined {
+  add({ service: { key }, mode }: ServiceConfig, origin: Origin): string | undefined {
     if (key.kind !== "address" || mode.kind === "none") return undefined;
     const way = mode.kind === "link"
       ? `on device ${mode.device}`

@@ -21,26 +21,42 @@ export interface LoadedFile extends SourceFile {
   readonly isMain: boolean;
 }
 
+/** Files that are as they were need not be read again: they are the very same values. */
+export type FileMemory = Map<string, { readonly stamp: string; readonly file: LoadedFile }>;
+
+/** A file that is written twice at once keeps its stamp, so that one that is so new is not believed. */
+const SETTLED_MS = 2000;
+
 interface Named {
   readonly path: string;
   readonly isMain: boolean;
 }
 
 /** What can be read; the rest is reported. */
-export async function loadFiles(path: string, report: Report): Promise<LoadedFile[]> {
+export async function loadFiles(
+  path: string,
+  report: Report,
+  memory: FileMemory = new Map(),
+): Promise<LoadedFile[]> {
   const loaded: LoadedFile[] = [];
+  const before = new Map(memory);
+  memory.clear();
   let total = 0;
   for (const { path: each, isMain } of findFiles(path, report)) {
     try {
-      const text = await readStill(each);
-      total += text.length;
+      const known = before.get(each);
+      const { text, stamp } = await readStill(each, known);
+      const isKnown = known?.file.text === text && known.file.isMain === isMain;
+      const file = isKnown ? known.file : { path: each, text, isMain };
+      total += file.text.length;
+      if (isKnown || isOld(stamp)) memory.set(each, { stamp, file });
       if (total > TOTAL_LIMIT) {
         throw wrong(
           each,
           `with it the files have more than ${TOTAL_LIMIT} bytes, which is the most`,
         );
       }
-      loaded.push({ path: each, text, isMain });
+      loaded.push(file);
     } catch (error) {
       if (!(error instanceof ConfigError)) throw error;
       report.addError(error);
@@ -62,11 +78,19 @@ export function fingerprint(path: string): string | undefined {
 
 function stampOf(path: string): string {
   try {
-    const { ino, size, mtime } = Deno.statSync(path);
-    return `${ino} ${size} ${mtime?.getTime()}`;
+    return printStamp(Deno.statSync(path));
   } catch (error) {
     return errnoOf(error) ?? "none";
   }
+}
+
+/** When it was last written stands last. */
+function printStamp({ ino, size, mtime }: Deno.FileInfo): string {
+  return `${ino} ${size} ${mtime?.getTime()}`;
+}
+
+function isOld(stamp: string): boolean {
+  return Date.now() - Number(stamp.split(" ").at(-1)) > SETTLED_MS;
 }
 
 function findFiles(path: string, report: Report): Named[] {
@@ -111,11 +135,19 @@ function exists(path: string): boolean {
   }
 }
 
-/** The text of a file that did not change while it was read. */
-async function readStill(path: string): Promise<string> {
+interface StillText {
+  readonly text: string;
+  readonly stamp: string;
+}
+
+/** The text of a file that did not change while it was read; what is known of it is not read again. */
+async function readStill(
+  path: string,
+  known: { readonly stamp: string; readonly file: LoadedFile } | undefined,
+): Promise<StillText> {
   for (let attempt = 1;; attempt++) {
-    const text = readOnce(path);
-    if (text !== undefined) return text;
+    const still = readOnce(path, known);
+    if (still) return still;
     if (attempt === ATTEMPTS) {
       throw wrong(path, "is being written to, must stay as it is while it is read");
     }
@@ -123,24 +155,29 @@ async function readStill(path: string): Promise<string> {
   }
 }
 
-function readOnce(path: string): string | undefined {
+function readOnce(
+  path: string,
+  known: { readonly stamp: string; readonly file: LoadedFile } | undefined,
+): StillText | undefined {
   let bytes: Uint8Array;
+  let stamp: string;
   try {
     // A pipe would wait for a writer when it is opened.
-    const { isFile, isDirectory, size } = Deno.statSync(path);
-    if (isDirectory) throw wrong(path, "is a directory, must be a file");
-    if (!isFile) throw wrong(path, "is no file, must be one");
-    if (size > SIZE_LIMIT) {
-      throw wrong(path, `has ${size} bytes, must have at most ${SIZE_LIMIT}`);
+    const info = Deno.statSync(path);
+    if (info.isDirectory) throw wrong(path, "is a directory, must be a file");
+    if (!info.isFile) throw wrong(path, "is no file, must be one");
+    if (info.size > SIZE_LIMIT) {
+      throw wrong(path, `has ${info.size} bytes, must have at most ${SIZE_LIMIT}`);
     }
-    const before = stampOf(path);
+    stamp = printStamp(info);
+    if (known?.stamp === stamp) return { text: known.file.text, stamp };
     bytes = Deno.readFileSync(path);
-    if (stampOf(path) !== before || bytes.length > SIZE_LIMIT) return undefined;
+    if (stampOf(path) !== stamp || bytes.length > SIZE_LIMIT) return undefined;
   } catch (error) {
     if (error instanceof ConfigError) throw error;
     throw refused(path, error);
   }
-  return decode(path, bytes);
+  return { text: decode(path, bytes), stamp };
 }
 
 function decode(path: string, bytes: Uint8Array): string {

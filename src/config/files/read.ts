@@ -4,17 +4,25 @@ import { ConfigError } from "../../errors.ts";
 import type { Address } from "../../model/address.ts";
 import type { Config } from "../config.ts";
 import { parseYaml } from "../yaml.ts";
-import { buildConfig, type Document } from "./build.ts";
+import { buildConfig, type Document, type EntryMemory } from "./build.ts";
 import { MAIN_FILE, PART_FILE } from "./fields.ts";
-import { type LoadedFile, loadFiles } from "./load.ts";
+import { type FileMemory, type LoadedFile, loadFiles } from "./load.ts";
 import { type Origin, Report } from "./report.ts";
 import { ValuePlace } from "./shape.ts";
+
+/** What was read before, for those who read the same files again and again. */
+export class ReadMemory {
+  readonly files: FileMemory = new Map();
+  readonly documents = new WeakMap<LoadedFile, Document>();
+  readonly entries: EntryMemory = new WeakMap();
+}
 
 export interface ReadOptions {
   /** A file, or a directory. */
   readonly path: string;
   /** This host's own addresses, for routes that do not say one. */
   readonly nodeAddresses: readonly Address[];
+  readonly memory?: ReadMemory | undefined;
 }
 
 export interface FilesReading {
@@ -26,14 +34,22 @@ export interface FilesReading {
   readonly files: number;
 }
 
-export async function readFiles({ path, nodeAddresses }: ReadOptions): Promise<FilesReading> {
+export async function readFiles(
+  { path, nodeAddresses, memory = new ReadMemory() }: ReadOptions,
+): Promise<FilesReading> {
   const report = new Report();
-  const files = await loadFiles(path, report);
+  const files = await loadFiles(path, report, memory.files);
   const origins = new Map<string, Origin>();
-  const documents = files.map((file) => readFile(file, report)).filter((each) =>
-    each !== undefined
-  );
-  const config = buildConfig({ documents, nodeAddresses, origins, report });
+  const documents = files.map((file) => {
+    const known = memory.documents.get(file);
+    if (known) return known;
+    const before = report.count;
+    const document = readFile(file, report);
+    if (document && report.count === before) memory.documents.set(file, document);
+    return document;
+  }).filter((each) => each !== undefined);
+  const { entries } = memory;
+  const config = buildConfig({ documents, nodeAddresses, origins, report, entries });
   return { config: report.isEmpty ? config : undefined, report, origins, files: files.length };
 }
 

@@ -33,12 +33,19 @@ export class Report {
   /** One thing in one place is said once, for how many services it may matter. */
   readonly #said = new Set<string>();
   #more = 0;
+  #found = 0;
 
   get isEmpty(): boolean {
     return this.#problems.length === 0;
   }
 
+  /** How often something was found to be wrong, also what was said already. */
+  get count(): number {
+    return this.#found;
+  }
+
   add({ file, offset, path }: Origin, text: string): void {
+    this.#found++;
     const key = `${file.path} ${offset} ${text}`;
     if (this.#said.has(key)) return;
     this.#said.add(key);
@@ -48,6 +55,7 @@ export class Report {
 
   /** What keeps a whole file from being read. */
   addError(error: ConfigError): void {
+    this.#found++;
     const { file = "", line = 0, column = 0, path = "" } = error.position;
     const text = error.hint === undefined ? error.message : `${error.message} (${error.hint})`;
     this.#problems.push({ file, line, column, path, text });

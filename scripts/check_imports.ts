@@ -12,12 +12,22 @@ export const RULES: readonly Rule[] = [
   { from: "src/errors.ts", may: [], why: "everything stands on it" },
   { from: "src/model/", may: [], why: "values stand on nothing" },
   { from: "src/wire/", may: ["src/model/", "src/errors.ts"], why: "codecs are pure" },
-  { from: "src/sys/", may: ["src/wire/", "src/errors.ts"], why: "sockets know bytes and messages" },
+  {
+    from: "src/sys/",
+    may: ["src/wire/", "src/model/", "src/errors.ts"],
+    why: "sockets know bytes, messages and addresses",
+  },
   {
     from: "src/health/probes/",
     may: [
       ...["src/health/", "src/model/", "src/errors.ts", "src/config/", "src/clock.ts"],
       "src/wire/proxy_protocol.ts",
+      ...[
+        "src/sys/sockets.ts",
+        "src/sys/epoll.ts",
+        "src/sys/errno.ts",
+        "src/sys/socket_address.ts",
+      ],
     ],
     why: "probes never touch the kernel",
   },

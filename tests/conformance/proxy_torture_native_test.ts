@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { resetSocket } from "../../src/sys/sockets.ts";
 import { send, startConnect } from "../../src/sys/sockets.ts";
-import { toSocketAddress } from "../../src/dataplane/embedded/socket_address.ts";
+import { toSocketAddress } from "../../src/sys/socket_address.ts";
 import { until } from "../support/care_lab.ts";
 import {
   conductServer,

@@ -6,11 +6,7 @@ import { Backend } from "../../src/dataplane/embedded/backend.ts";
 import { Balancer } from "../../src/dataplane/embedded/balancer.ts";
 import { Complaints } from "../../src/dataplane/embedded/complaints.ts";
 import { Meter } from "../../src/dataplane/embedded/meter.ts";
-import {
-  toClient,
-  toEndpoint,
-  toSocketAddress,
-} from "../../src/dataplane/embedded/socket_address.ts";
+import { toClient, toEndpoint, toSocketAddress } from "../../src/sys/socket_address.ts";
 import { type Address, addressFromBytes } from "../../src/model/address.ts";
 import type { Endpoint } from "../../src/model/endpoint.ts";
 import type { Persistence, Server } from "../../src/model/ipvs.ts";

@@ -5,7 +5,7 @@ import type { Server } from "../../model/ipvs.ts";
 import type { SocketAddress } from "../../sys/sockets.ts";
 import { Meter } from "./meter.ts";
 import type { Candidate } from "./schedulers.ts";
-import { toSocketAddress } from "./socket_address.ts";
+import { toSocketAddress } from "../../sys/socket_address.ts";
 
 /** A connection or a client's datagrams, as long as they last. */
 export interface Session {

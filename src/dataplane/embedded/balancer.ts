@@ -5,7 +5,7 @@ import type { Server, Service } from "../../model/ipvs.ts";
 import { Backend } from "./backend.ts";
 import { Meter } from "./meter.ts";
 import { makeScheduler, type Scheduler } from "./schedulers.ts";
-import type { Client } from "./socket_address.ts";
+import type { Client } from "../../sys/socket_address.ts";
 
 /** So many clients are remembered; of more than that, the ones that came first are forgotten. */
 const CLIENTS_LIMIT = 100_000;

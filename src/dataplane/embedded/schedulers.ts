@@ -2,7 +2,7 @@
 
 import { PROXY_SCHEDULERS, type ProxyScheduler } from "../../config/care.ts";
 import type { SchedulerFlag } from "../../model/ipvs.ts";
-import type { Client } from "./socket_address.ts";
+import type { Client } from "../../sys/socket_address.ts";
 
 /** A server as a scheduler sees it. */
 export interface Candidate {

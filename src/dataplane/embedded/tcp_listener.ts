@@ -15,7 +15,7 @@ import type { Backend } from "./backend.ts";
 import type { Balancer } from "./balancer.ts";
 import { proxyHeader } from "../../wire/proxy_protocol.ts";
 import type { Reactor, Unfinished, Watcher } from "./reactor.ts";
-import { type Client, toClient, toSocketAddress } from "./socket_address.ts";
+import { type Client, toClient, toSocketAddress } from "../../sys/socket_address.ts";
 import type { Complaint, Frontend, Surroundings } from "./frontend.ts";
 import { TcpSession } from "./tcp_session.ts";
 

@@ -17,7 +17,7 @@ import {
 import type { Backend, Session } from "./backend.ts";
 import type { Choice } from "./balancer.ts";
 import type { Unfinished, Watcher } from "./reactor.ts";
-import type { Client } from "./socket_address.ts";
+import type { Client } from "../../sys/socket_address.ts";
 import type { TcpListener } from "./tcp_listener.ts";
 
 /** The most that is held for a side that does not read: one chunk, for each direction. */

@@ -17,7 +17,7 @@ import type { Backend, Session } from "./backend.ts";
 import type { Balancer, Choice } from "./balancer.ts";
 import type { Frontend, Surroundings } from "./frontend.ts";
 import type { Reactor, Unfinished, Watcher } from "./reactor.ts";
-import { toClient, toSocketAddress } from "./socket_address.ts";
+import { toClient, toSocketAddress } from "../../sys/socket_address.ts";
 
 /** Clients at once; of more than that, those that were silent for longest have to come again. */
 const CLIENTS_LIMIT = 8192;

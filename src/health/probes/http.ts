@@ -11,7 +11,8 @@ import { encodeRequest, HeadReader, type HttpHead, malformed } from "./http_mess
 import type { Probe, ProbeResult } from "./probe.ts";
 import { withinTime } from "./time_limit.ts";
 import { tlsOpener } from "./tls_wire.ts";
-import { openPlain, type OpenWire, type Wire } from "./wire.ts";
+import { openPlain } from "./socket_wire.ts";
+import type { OpenWire, Wire } from "./wire.ts";
 
 const MOST_REDIRECTS = 10;
 

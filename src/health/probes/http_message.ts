@@ -24,7 +24,6 @@ const WITH_BODY = ["POST", "PUT", "PATCH"];
 
 /** Headers that are given replace those that would be there anyway; the connection is used only once. */
 export function encodeRequest({ method, target, host, headers, body }: HttpRequest): Uint8Array {
-  const encoder = new TextEncoder();
   const content = encoder.encode(body);
   const lines = [`${method} ${target} HTTP/1.1`, `Host: ${host}`];
   if (!headers.some(([name]) => is(name, "user-agent"))) lines.push("User-Agent: lvscare");
@@ -46,6 +45,8 @@ function is(name: string, lowerCase: string): boolean {
   return name.toLowerCase() === lowerCase;
 }
 
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
 const LF = 10;
 const CR = 13;
 const BEGINNING = "HTTP/1.";
@@ -73,7 +74,7 @@ export class HeadReader {
         this.#searched = Math.max(this.#start, this.#length - 2);
         return undefined;
       }
-      const head = parseHead(new TextDecoder().decode(bytes.subarray(this.#start, end)));
+      const head = parseHead(decoder.decode(bytes.subarray(this.#start, end)));
       if (!isInterim(head)) return head;
       this.#start = this.#searched = end;
     }
@@ -108,8 +109,11 @@ function headEnd(bytes: Uint8Array, from: number): number | undefined {
 
 /** A server of another protocol is known by its first bytes, and would otherwise be waited for. */
 function checkBeginning(bytes: Uint8Array): void {
+  const count = Math.min(bytes.length, BEGINNING.length);
+  let at = 0;
+  while (at < count && bytes[at] === BEGINNING.charCodeAt(at)) at++;
+  if (at === count) return;
   const text = new TextDecoder("latin1").decode(bytes.subarray(0, 20));
-  if (BEGINNING.startsWith(text.slice(0, BEGINNING.length))) return;
   throw malformed(`it begins with ${quote(text)}, must begin with "${BEGINNING}"`);
 }
 
@@ -117,7 +121,7 @@ function checkBeginning(bytes: Uint8Array): void {
 const HEADER = /^[!#$%&'*+.^_`|~0-9A-Za-z-][!#$%&'*+.^_`|~0-9A-Za-z \t-]*:/;
 
 function parseHead(text: string): HttpHead {
-  const [first = "", ...rest] = text.trimEnd().split(/\r?\n/);
+  const [first = "", ...rest] = text.trimEnd().replaceAll("\r\n", "\n").split("\n");
   const status = /^HTTP\/1\.\d +([1-9]\d\d)(?: |$)/.exec(first)?.[1];
   if (status === undefined) throw malformed(`its first line is ${quote(first)}`);
   // A line that begins with white space goes on with the one before.

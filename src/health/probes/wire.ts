@@ -1,4 +1,4 @@
-/** Connections for one exchange, and those without encryption. */
+/** Connections for one exchange, and those that the runtime makes. */
 
 /** A way to a server and back. Closing it ends whatever waits on it. */
 export interface Wire extends Disposable {
@@ -24,7 +24,7 @@ export type OpenWire = (options: WireOptions) => Promise<Wire>;
 /** Answers to health checks are small. */
 const CHUNK = 4 << 10;
 
-export async function openPlain({ hostname, port, preface, signal }: WireOptions): Promise<Wire> {
+export async function openRuntime({ hostname, port, preface, signal }: WireOptions): Promise<Wire> {
   const connection = await Deno.connect({ hostname, port, signal });
   const close = () => {
     signal.removeEventListener("abort", close);

@@ -1,9 +1,9 @@
 /** Endpoints as the system calls spell them: struct sockaddr_in and sockaddr_in6. */
 
-import { addressFromBytes, addressToBytes } from "../../model/address.ts";
-import type { Endpoint } from "../../model/endpoint.ts";
-import type { ProxiedEnd } from "../../wire/proxy_protocol.ts";
-import { AF_INET, AF_INET6, type SocketAddress } from "../../sys/sockets.ts";
+import { addressFromBytes, addressToBytes } from "../model/address.ts";
+import type { Endpoint } from "../model/endpoint.ts";
+import type { ProxiedEnd } from "../wire/proxy_protocol.ts";
+import { AF_INET, AF_INET6, type SocketAddress } from "./sockets.ts";
 
 export function toSocketAddress({ address, port }: Endpoint): SocketAddress {
   const bytes = addressToBytes(address);

@@ -28,7 +28,8 @@ export interface ControlHandlers {
 }
 
 export interface Control {
-  close(): void;
+  /** Removes the socket; resolves when the last answer is out. */
+  close(): Promise<void>;
 }
 
 /** Where the socket is. */

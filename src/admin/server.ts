@@ -35,8 +35,7 @@ export function openControl(stateDir: string, handlers: ControlHandlers): Contro
   return {
     close() {
       removeQuietly(path);
-      // Whoever keeps a connection open is not waited for.
-      void server.shutdown();
+      return server.shutdown();
     },
   };
 }

@@ -3,6 +3,7 @@
 import { LvscareError } from "../errors.ts";
 import type { Owned } from "../desired/owned.ts";
 import { parseEndpoint } from "../model/endpoint.ts";
+import { printServiceKey } from "../model/ipvs.ts";
 import { StateDirectory } from "../state/directory.ts";
 import { CorruptStateError } from "../state/failure.ts";
 import type { CareRecord } from "../state/record.ts";
@@ -143,6 +144,18 @@ export class Instance implements Disposable {
         owned: record.owned,
         forget: () => this.#attempt(() => this.#directory?.remove(name)),
       });
+    }
+    return found;
+  }
+
+  /** Services that other running instances care for, and what these are called. */
+  rivals(): ReadonlyMap<string, string> {
+    const found = new Map<string, string>();
+    for (const name of this.#names()) {
+      if (name === this.name || !this.#attempt(() => this.#directory?.isHeld(name))) continue;
+      for (const key of this.#readOf(name)?.owned.services ?? []) {
+        found.set(printServiceKey(key), name);
+      }
     }
     return found;
   }

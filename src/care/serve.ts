@@ -1,7 +1,7 @@
 /** `lvscare run` from its files to its exit status: start, reload, status, stop. */
 
 import type { Control, ControlHandlers, ReloadAnswer, StatusAnswer } from "../admin/control.ts";
-import { judgeDevices } from "../config/files/devices.ts";
+import { judgeDevices, judgeRivals } from "../config/files/host.ts";
 import type { FilesReading } from "../config/files/read.ts";
 import type { Config, HostConfig } from "../config/config.ts";
 import { LvscareError } from "../errors.ts";
@@ -44,10 +44,10 @@ export async function runServices(options: ServeOptions, world: ServeWorld): Pro
   const first = demand(reading);
   const ground = await world.openGround(groundRequest(first, "care"), warn);
   try {
-    await judge(reading, ground);
     const { path, stateDir } = options;
     const command = `lvscare run -c ${path}`;
     using instance = Instance.open({ ...world, name: RUN, command, stateDir, warn });
+    await judge(reading, ground, instance);
     await leaveKernel(ground, instance, journal);
     journal.info(`${describe(first)} from ${path}: ${ground.choice}`);
     using notifier = world.openNotifier(warn);
@@ -65,9 +65,16 @@ export function demand({ config, report }: FilesReading): Config {
 }
 
 /** Refuses what does not agree with the host. */
-async function judge(reading: FilesReading, { dataplane }: CareGround): Promise<void> {
-  if (!reading.config?.services.some(({ mode }) => mode.kind === "link")) return;
-  judgeDevices(reading, await dataplane.listDevices());
+async function judge(
+  reading: FilesReading,
+  { dataplane }: CareGround,
+  instance: Instance,
+): Promise<void> {
+  const { services } = demand(reading);
+  if (services.some(({ mode }) => mode.kind === "link")) {
+    judgeDevices(reading, await dataplane.listDevices());
+  }
+  judgeRivals(reading, instance.rivals());
   demand(reading);
 }
 
@@ -122,7 +129,8 @@ class Daemon {
       this.#awaitReady();
       if (this.#parts.options.watch) this.#watch(this.#fingerprint(), undefined);
       await signal;
-      control?.close();
+      // Whoever keeps a connection open is not waited for.
+      void control?.close();
     }
     journal.info(`${await signal}: stopping, and ${ground.farewell}`);
     notifier?.stopping();
@@ -199,7 +207,7 @@ class Daemon {
     if (fixed !== undefined) {
       throw new LvscareError(`host.${fixed} is another one: that takes a restart`);
     }
-    await judge(reading, ground);
+    await judge(reading, ground, this.#parts.instance);
     await this.#makeReady(config);
     const outcomes = await this.#loop.reconfigure(config);
     this.#loadedMs = world.clock.wallMs();

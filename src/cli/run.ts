@@ -7,7 +7,7 @@ import { ConfigProblems } from "../care/problems.ts";
 import { EXIT_DIFFERENT } from "../care/run.ts";
 import type { ServeOptions } from "../care/serve.ts";
 import { LOG_FORMATS, LOG_LEVELS } from "../config/care_flags.ts";
-import { judgeDevices } from "../config/files/devices.ts";
+import { judgeDevices } from "../config/files/host.ts";
 import { fileSchema } from "../config/files/fields.ts";
 import type { FilesReading } from "../config/files/read.ts";
 import { EXIT_FAILURE, EXIT_USAGE, UsageError } from "../errors.ts";

@@ -292,7 +292,7 @@ function readFamily(value: unknown): Family {
 }
 
 function object(value: unknown): Readonly<Record<string, unknown>> {
-  if (typeof value !== "object" || value === null) throw new NotARecord();
+  if (typeof value !== "object" || value === null || Array.isArray(value)) throw new NotARecord();
   return value as Record<string, unknown>;
 }
 

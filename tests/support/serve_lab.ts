@@ -58,7 +58,7 @@ export class ServeLab {
       fingerprint,
       openControl: (_, handlers) => {
         this.control = handlers;
-        return { close: () => {} };
+        return { close: () => Promise.resolve() };
       },
       openGround: () =>
         Promise.resolve({

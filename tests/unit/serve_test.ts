@@ -1,7 +1,10 @@
 /** The life of `lvscare run`: what a reload touches, and above all what it does not. */
 
 import assert from "node:assert/strict";
+import { Instance } from "../../src/care/instance.ts";
 import { ConfigProblems } from "../../src/care/problems.ts";
+import { EMPTY_RECORD } from "../../src/state/record.ts";
+import { address } from "../support/care_arbitraries.ts";
 import { settled } from "../support/fake_clock.ts";
 import { type ServeLab, serveTest as test } from "../support/serve_lab.ts";
 
@@ -11,6 +14,7 @@ defaults:
   drain-timeout: 30s
   check: {type: http, path: /health, interval: 3s}
 `;
+const OTHER = { unit: undefined, pid: 8, warn: () => {} };
 const ONE = "TCP 10.0.0.1:80";
 const TWO = "TCP 10.0.0.2:80";
 
@@ -374,6 +378,26 @@ test("a second one with the same state directory is refused, and says who is fir
   await lab.start();
   await assert.rejects(lab.ended!, /care for run: process 7 \(lvscare run -c .*\) does so already/);
   void first;
+});
+
+test("a service that lvscare care has is refused as long as that runs", async (lab) => {
+  await start(lab);
+  const { stateDir } = lab;
+  const name = "10.0.0.2:80";
+  const open = () => Instance.open({ ...OTHER, name, command: "lvscare care", stateDir });
+  const key = { kind: "address", protocol: "tcp", address: address("10.0.0.2"), port: 80 } as const;
+  {
+    using other = open();
+    other.save({ ...EMPTY_RECORD, owned: { ...EMPTY_RECORD.owned, services: [key] } });
+    lab.write("conf.d/two.yaml", service(2, [4]));
+    const answer = await lab.control.reload();
+    assert.deepEqual(answer.problems, [
+      `${lab.folder}/conf.d/two.yaml:2:14: services[0].address: ${TWO} is cared for by ` +
+      "lvscare care --vs 10.0.0.2:80, must be by one alone",
+    ]);
+  }
+  await reload(lab);
+  assert.deepEqual(lab.weights(TWO), { 4: 1 });
 });
 
 test("of services without checks every server is in use", async (lab) => {

@@ -1,4 +1,4 @@
-/** What only a host can say of a configuration: an address of ours that is another device's. */
+/** What only a host can say of a configuration: what of ours is somebody else's there. */
 
 import type { Link } from "../../model/link.ts";
 import type { FilesReading } from "./read.ts";
@@ -22,5 +22,18 @@ export function judgeDevices(
         `${found.device} alone (where it shall stay there, mode must be none)`;
       report.add(origin, text);
     }
+  }
+}
+
+/** Reports every service that another instance cares for; of each, what that is called. */
+export function judgeRivals(
+  { config, origins, report }: FilesReading,
+  rivals: ReadonlyMap<string, string>,
+): void {
+  for (const { name } of config?.services ?? []) {
+    const rival = rivals.get(name);
+    const origin = origins.get(name);
+    if (rival === undefined || !origin) continue;
+    report.add(origin, `${name} is cared for by lvscare care --vs ${rival}, must be by one alone`);
   }
 }

@@ -13,7 +13,8 @@ import type { Instance } from "./instance.ts";
 import type { Journal } from "./journal.ts";
 import type { Notifier } from "./notify.ts";
 import type { StepOutcome } from "./apply.ts";
-import { NOTHING_TO_SEE, type PassInput, PassMemory, runFew, runPass } from "./pass.ts";
+import { PassMemory } from "./carer.ts";
+import { NOTHING_TO_SEE, type PassInput, runFew, runPass } from "./pass.ts";
 
 /** How soon a change by others is noticed, where the kernel tells of it. */
 const WATCH_MS = 250;

@@ -4,9 +4,7 @@ import type { CareConfig } from "../config/care.ts";
 import { serviceKey } from "../config/care_services.ts";
 import type { Config, ServiceConfig } from "../config/config.ts";
 import type { Dataplane, Look } from "../dataplane/dataplane.ts";
-import { desireService } from "../desired/desire.ts";
 import { joinOwned, NOTHING_OWNED, type Owned, ownedOf, withoutOthers } from "../desired/owned.ts";
-import type { HealthStates } from "../desired/servers.ts";
 import {
   type DesiredDevice,
   type DesiredService,
@@ -14,9 +12,9 @@ import {
   NOTHING,
 } from "../desired/state.ts";
 import { hostAddress, type Means, ROUTE_METRIC, surroundingsOf } from "../desired/surroundings.ts";
-import { expectWeights, learnWeights, settleWeights } from "../desired/weights.ts";
+import { expectWeights, settleWeights } from "../desired/weights.ts";
 import { addressFamily } from "../model/address.ts";
-import { printServiceKey, type ServerEntry, type ServiceEntry } from "../model/ipvs.ts";
+import { printServiceKey, type ServiceEntry } from "../model/ipvs.ts";
 import { printInterfaceAddress } from "../model/link.ts";
 import { type Observed, type Scope, scopeOf } from "../plan/observed.ts";
 import { plan } from "../plan/plan.ts";
@@ -24,80 +22,20 @@ import type { Step } from "../plan/step.ts";
 import {
   type CareRecord,
   EMPTY_MEMORY,
-  type Illness,
   type LeavingService,
-  NO_ILLNESS,
   type ServiceMemory,
 } from "../state/record.ts";
 import { applySteps, type StepOutcome } from "./apply.ts";
+import { type Cared, Carer, type CarerInput, type PassMemory, withMemory } from "./carer.ts";
 
-export interface PassInput {
+export interface PassInput extends CarerInput {
   readonly config: Config;
   readonly dataplane: Dataplane;
   readonly means: Means;
-  /** Of each service's servers, by the service's name. */
-  readonly health: ReadonlyMap<string, HealthStates>;
-  readonly record: CareRecord;
   /** What other instances own, of which nothing is taken away. */
   readonly others: readonly Owned[];
-  readonly nowMs: number;
   /** Writes the record down; called before the kernel is changed, and after. */
   readonly save: (record: CareRecord) => void;
-  /** What was settled before, for those who make one pass after the other. */
-  readonly memory?: PassMemory | undefined;
-}
-
-/**
- * Services that were as they must be. As long as neither the configuration nor the table nor the health has
- * another value for one of them, there is nothing to find out about it.
- */
-export class PassMemory {
-  readonly #settled = new Map<string, Settled>();
-  readonly #health: (service: string) => number;
-
-  /** Takes a number for each service that is another one when a server of it is in another state. */
-  constructor(health: (service: string) => number) {
-    this.#health = health;
-  }
-
-  find(
-    config: ServiceConfig,
-    entry: ServiceEntry | undefined,
-    memory: ServiceMemory,
-  ): Cared | undefined {
-    const { name } = config;
-    const known = this.#settled.get(name);
-    if (!known || !entry || known.cared.config !== config || known.memory !== memory) {
-      return undefined;
-    }
-    const isSame = known.health === this.#health(name) && known.entry.service === entry.service &&
-      isSameList(known.entry.servers, entry.servers);
-    return isSame ? known.cared : undefined;
-  }
-
-  keep(cared: Cared, entry: ServiceEntry, memory: ServiceMemory): void {
-    const { name } = cared.config;
-    // Where time decides nothing stays as it is.
-    if (memory.drains.size > 0) this.#settled.delete(name);
-    else this.#settled.set(name, { cared, entry, memory, health: this.#health(name) });
-  }
-
-  retain(names: ReadonlySet<string>): void {
-    for (const name of this.#settled.keys()) if (!names.has(name)) this.#settled.delete(name);
-  }
-}
-
-interface Settled {
-  readonly cared: Cared;
-  readonly entry: ServiceEntry;
-  readonly memory: ServiceMemory;
-  readonly health: number;
-}
-
-function isSameList(a: readonly unknown[], b: readonly unknown[]): boolean {
-  if (a.length !== b.length) return false;
-  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
-  return true;
 }
 
 export interface PassResult {
@@ -121,13 +59,6 @@ export interface Prospect {
   readonly cared: readonly Cared[];
   /** Those of them that nothing has to be found out about. */
   readonly settled: ReadonlySet<string>;
-}
-
-/** One service as a pass sees it. */
-interface Cared {
-  readonly config: ServiceConfig;
-  readonly table: readonly ServerEntry[];
-  readonly desired: DesiredService;
 }
 
 export async function prospect(input: PassInput): Promise<Prospect> {
@@ -169,40 +100,6 @@ export async function prospect(input: PassInput): Promise<Prospect> {
   const owned = withoutOthers(learned.owned, others);
   const steps = plan({ desired, owned, observed: look.observed, settled });
   return { look, scope, desired, steps, record: learned, cared, settled };
-}
-
-/** Goes through services, and gathers what they should be and what is remembered of them. */
-class Carer {
-  readonly cared: Cared[] = [];
-  readonly services = new Map<string, ServiceMemory>();
-  readonly settled = new Set<string>();
-  readonly #input: PassInput;
-
-  constructor(input: PassInput) {
-    this.#input = input;
-  }
-
-  care(config: ServiceConfig, entry: ServiceEntry | undefined): void {
-    const { health, record, nowMs, memory } = this.#input;
-    const { name } = config;
-    const before = record.services.get(name) ?? EMPTY_MEMORY;
-    const known = memory?.find(config, entry, before);
-    if (known) {
-      this.cared.push(known);
-      this.services.set(name, before);
-      this.settled.add(name);
-      return;
-    }
-    const table = entry?.servers ?? NO_SERVERS;
-    const states = health.get(name) ?? NOT_PROBED;
-    const weights = learnWeights(before.weights, config.servers, table);
-    const { service, drains } = desireService(config, {
-      ...{ health: states, weights, drains: before.drains, table, nowMs },
-    });
-    this.cared.push({ config, table, desired: service });
-    const ill = illOf(states, before);
-    this.services.set(name, withMemory(before, { weights, drains, health: ill }));
-  }
 }
 
 /**
@@ -253,9 +150,6 @@ export const NOTHING_TO_SEE: Scope = {
   services: [],
   routes: false,
 };
-
-const NOT_PROBED: HealthStates = new Map();
-const NO_SERVERS: readonly ServerEntry[] = [];
 
 /** Our services that are no longer listed, and that nobody else has taken over. */
 function findLeaving({ config, record, others, nowMs }: PassInput): Map<string, LeavingService> {
@@ -348,33 +242,6 @@ function updateWeights(
     services.set(each.config.name, withMemory(memory, { weights: update(memory, each) }));
   }
   return { ...record, services };
-}
-
-/** The very same memory where nothing differs. */
-function withMemory(memory: ServiceMemory, news: Partial<ServiceMemory>): ServiceMemory {
-  const next = { ...memory, ...news };
-  const isSame = next.weights === memory.weights && isSameMap(next.drains, memory.drains) &&
-    isSameMap(next.health, memory.health);
-  return isSame ? memory : next;
-}
-
-function isSameMap<T>(a: ReadonlyMap<string, T>, b: ReadonlyMap<string, T>): boolean {
-  if (a.size !== b.size) return false;
-  for (const [name, value] of a) if (b.get(name) !== value) return false;
-  return true;
-}
-
-/** The servers that are not up. What is counted with each check is not worth remembering. */
-function illOf(states: HealthStates, { health: known }: ServiceMemory): ServiceMemory["health"] {
-  let ill: Map<string, Illness> | undefined;
-  for (const [name, { state, sinceMs, failedMs, lastReason: reason }] of states) {
-    if (state === "up") continue;
-    const before = known.get(name);
-    const isSame = before?.state === state && before.sinceMs === sinceMs &&
-      before.failedMs === failedMs && before.reason === reason;
-    (ill ??= new Map()).set(name, isSame ? before : { state, sinceMs, failedMs, reason });
-  }
-  return ill ?? NO_ILLNESS;
 }
 
 /** A device that is there already, without our address, was made by somebody else and is left to them. */

@@ -2,7 +2,8 @@
 
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { PassMemory, prospect, runFew, runPass } from "../../src/care/pass.ts";
+import { PassMemory } from "../../src/care/carer.ts";
+import { prospect, runFew, runPass } from "../../src/care/pass.ts";
 import type { Config, ServerConfig, ServiceConfig } from "../../src/config/config.ts";
 import { Agenda } from "../../src/health/agenda.ts";
 import { printEndpoint } from "../../src/model/endpoint.ts";

@@ -135,7 +135,8 @@ export class EntryBuilder {
     if (host.dataplane === "embedded") this.#checkEmbedded(key, scheduler);
     const isUdp = key.kind === "mark" || key.protocol === "udp";
     const onePacket = settings["one-packet"] ?? false;
-    if (onePacket && !isUdp && this.#entry.values["one-packet"]) {
+    const hasUdp = settings.protocol?.includes("udp");
+    if (onePacket && !isUdp && !hasUdp && this.#entry.values["one-packet"]) {
       this.#complain("one-packet", "must be false: it is for UDP alone");
     }
     const persistence = this.#persistence(key);

@@ -53,6 +53,8 @@ export class CareLoop {
   #record: CareRecord;
   /** What the last pass has looked at. */
   #scope: Scope = NOTHING_TO_SEE;
+  /** What is to be cared for, from the next pass on, and who wants to know what becomes of each step. */
+  #next: { readonly config: Config; readonly outcomes: StepOutcome[] } | undefined;
   /** Gets what becomes of each step, while somebody wants to know. */
   #outcomes: StepOutcome[] | undefined;
   #timers: { cancel(): void }[] = [];
@@ -102,17 +104,19 @@ export class CareLoop {
    * that this took.
    */
   async reconfigure(config: Config): Promise<readonly StepOutcome[]> {
-    // A pass that is under way ends with what it began with.
-    await this.#running;
+    const outcomes: StepOutcome[] = [];
+    // A pass that is under way ends with what it began with, and the next one begins with this.
+    this.#next = { config, outcomes };
+    await this.#pass();
+    return outcomes;
+  }
+
+  async #takeOver(config: Config): Promise<void> {
     const before = this.#config;
     this.#record = withLeaving(this.#record, before, config, this.#options.clock.wallMs());
     this.#config = config;
     this.#checks.reconfigure(config);
-    const outcomes: StepOutcome[] = this.#outcomes = [];
     await this.#passFew(before, config);
-    await this.#pass();
-    this.#outcomes = undefined;
-    return outcomes;
   }
 
   /** What a few services have anew is not to wait for a look at all of them. */
@@ -228,7 +232,12 @@ export class CareLoop {
   async #run(): Promise<void> {
     while (this.#isWanted && !this.#isStopped) {
       this.#isWanted = false;
+      const next = this.#next;
+      this.#next = undefined;
+      this.#outcomes = next?.outcomes;
+      if (next) await this.#takeOver(next.config);
       this.#isWhole = await this.#settle();
+      this.#outcomes = undefined;
       this.#tellStatus();
     }
     this.#running = undefined;

@@ -179,6 +179,32 @@ test("a service that leaves keeps its connections and all that leads to it, unti
   assert.deepEqual([addresses(), entries()], [["10.0.0.2"], ["10.0.0.2,tcp:80"]]);
 });
 
+test("a reload in the midst of a pass waits for its end, and loses nothing of what it was told", async (lab) => {
+  await start(lab);
+  lab.write("conf.d/two.yaml", service(2, [4], "drain-timeout: 1h"));
+  await reload(lab);
+  lab.dataplane.setConnections("192.168.0.4:80", 1);
+  const held = Promise.withResolvers<void>();
+  const apply = lab.dataplane.apply.bind(lab.dataplane);
+  lab.dataplane.apply = async (steps) => {
+    await held.promise;
+    return await apply(steps);
+  };
+  lab.down.add("192.168.0.1:80");
+  await lab.clock.advance(3000);
+  lab.remove("conf.d/two.yaml");
+  const reloaded = reload(lab);
+  for (let i = 0; i < 20; i++) await settled();
+  assert.equal(lab.weights(ONE)![1], 1);
+  held.resolve();
+  assert.match(await reloaded, /^1 service, 3 servers, \d+ changes?$/);
+  assert.deepEqual(lab.weights(TWO), { 4: 0 });
+  await lab.clock.advance(3_500_000);
+  assert.deepEqual(lab.weights(TWO), { 4: 0 });
+  await lab.clock.advance(200_000);
+  assert.equal(lab.weights(TWO), undefined);
+});
+
 test("a service that comes back while it leaves is the same one", async (lab) => {
   await start(lab);
   lab.write("conf.d/two.yaml", service(2, [4]));

@@ -1,3 +1,5 @@
+import { Agenda } from "./agenda.ts";
+
 /** Time, as everything that waits sees it; tests put one in its place that they move by hand. */
 export interface Clock {
   /** Milliseconds that only grow; what they count from means nothing. */
@@ -8,11 +10,83 @@ export interface Clock {
   after(delayMs: number, callback: () => void): { cancel(): void };
 }
 
+interface Waiting {
+  dueMs: number;
+  /** Undefined: it was cancelled, or has been called. */
+  callback: (() => void) | undefined;
+}
+
+/**
+ * Many calls to come over one timer of the runtime, which has its price: nearly all that wait, as the limits of
+ * checks do, are cancelled long before.
+ */
+class Timers {
+  readonly #agenda = new Agenda<Waiting>();
+  #waiting = 0;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #timerDueMs = Infinity;
+
+  after(delayMs: number, callback: () => void): { cancel(): void } {
+    const waiting: Waiting = { dueMs: performance.now() + Math.max(0, delayMs), callback };
+    this.#agenda.add(waiting);
+    this.#waiting++;
+    this.#arm();
+    return {
+      cancel: () => {
+        if (waiting.callback) this.#end(waiting);
+      },
+    };
+  }
+
+  #end(waiting: Waiting): void {
+    waiting.callback = undefined;
+    if (--this.#waiting > 0) return;
+    // What is left was cancelled.
+    this.#agenda.keep(() => false);
+    this.#disarm();
+  }
+
+  #arm(): void {
+    const dueMs = this.#agenda.next?.dueMs ?? Infinity;
+    if (dueMs >= this.#timerDueMs) return;
+    this.#disarm();
+    this.#timerDueMs = dueMs;
+    const delayMs = Math.max(0, dueMs - performance.now());
+    this.#timer = setTimeout(() => this.#fire(), delayMs);
+  }
+
+  #disarm(): void {
+    clearTimeout(this.#timer);
+    this.#timerDueMs = Infinity;
+  }
+
+  #fire(): void {
+    this.#timerDueMs = Infinity;
+    const now = performance.now();
+    const due: Waiting[] = [];
+    // First all that are due are taken out: what they begin anew has its turn later.
+    while ((this.#agenda.next?.dueMs ?? Infinity) <= now) due.push(this.#agenda.take()!);
+    for (const waiting of due) {
+      const { callback } = waiting;
+      if (!callback) continue;
+      this.#end(waiting);
+      try {
+        callback();
+      } catch (error) {
+        // A defect of one is not to keep the others waiting.
+        queueMicrotask(() => {
+          throw error;
+        });
+      }
+    }
+    this.#arm();
+  }
+}
+
+const timers = new Timers();
+
 export const systemClock: Clock = {
   monotonicMs: () => performance.now(),
   wallMs: () => Date.now(),
-  after: (delayMs, callback) => {
-    const timer = setTimeout(callback, delayMs);
-    return { cancel: () => clearTimeout(timer) };
-  },
+  after: (delayMs, callback) => timers.after(delayMs, callback),
 };

@@ -1,6 +1,6 @@
 /** `lvscare run` and what belongs to it: check, schema, plan, reload and status. */
 
-import { type Command, Option } from "@commander-js/extra-typings";
+import { type Command, Option, type OptionValues } from "@commander-js/extra-typings";
 import type { ReloadAnswer, StatusAnswer } from "../admin/control.ts";
 import type { Preview } from "../care/preview.ts";
 import { ConfigProblems } from "../care/problems.ts";
@@ -83,10 +83,12 @@ export function addRunTools(program: Command, context: CliContext): void {
 }
 
 function configured(command: Command) {
-  return stated(command).option("-c, --config <path>", CONFIG_HELP, DEFAULT_CONFIG);
+  return stated(command.option("-c, --config <path>", CONFIG_HELP, DEFAULT_CONFIG));
 }
 
-function stated(command: Command) {
+function stated<Args extends unknown[], Options extends OptionValues>(
+  command: Command<Args, Options>,
+) {
   return command.addOption(
     new Option("--state-dir <path>", STATE_HELP).default(DEFAULT_STATE).argParser(readDirectory),
   );

@@ -2,7 +2,7 @@
 
 import type { Clock } from "../clock.ts";
 import type { Endpoint } from "../model/endpoint.ts";
-import { Agenda } from "./agenda.ts";
+import { Agenda } from "../agenda.ts";
 import type { Probe, ProbeResult } from "./probes/probe.ts";
 
 export interface ProbeTarget {

@@ -5,7 +5,7 @@ import fc from "fast-check";
 import { PassMemory } from "../../src/care/carer.ts";
 import { prospect, runFew, runPass } from "../../src/care/pass.ts";
 import type { Config, ServerConfig, ServiceConfig } from "../../src/config/config.ts";
-import { Agenda } from "../../src/health/agenda.ts";
+import { Agenda } from "../../src/agenda.ts";
 import { printEndpoint } from "../../src/model/endpoint.ts";
 import { printServiceKey, type ServiceKey } from "../../src/model/ipvs.ts";
 import { type CareRecord, EMPTY_RECORD } from "../../src/state/record.ts";

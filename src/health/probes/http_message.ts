@@ -117,18 +117,37 @@ function checkBeginning(bytes: Uint8Array): void {
   throw malformed(`it begins with ${quote(text)}, must begin with "${BEGINNING}"`);
 }
 
-/** A header's name; servers are known that have spaces in and behind it. */
-const HEADER = /^[!#$%&'*+.^_`|~0-9A-Za-z-][!#$%&'*+.^_`|~0-9A-Za-z \t-]*:/;
+/** What a header's name is made of, by the codes of characters. */
+const IN_NAME = new Uint8Array(128);
+for (
+  const char of "!#$%&'*+.^_`|~-0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+) {
+  IN_NAME[char.charCodeAt(0)] = 1;
+}
+
+/** Whether a header's name stands before a colon; servers are known that have spaces in and behind it. */
+function isHeader(line: string): boolean {
+  const colon = line.indexOf(":");
+  for (let at = 0; at < colon; at++) {
+    const char = line.charCodeAt(at);
+    const isSpace = at > 0 && (char === 0x20 || char === 0x09);
+    if (!isSpace && IN_NAME[char] !== 1) return false;
+  }
+  return colon > 0;
+}
+
+const LOCATION = /^location[ \t]*:/i;
 
 function parseHead(text: string): HttpHead {
   const [first = "", ...rest] = text.trimEnd().replaceAll("\r\n", "\n").split("\n");
   const status = /^HTTP\/1\.\d +([1-9]\d\d)(?: |$)/.exec(first)?.[1];
   if (status === undefined) throw malformed(`its first line is ${quote(first)}`);
   // A line that begins with white space goes on with the one before.
-  const lines = rest.length === 0 ? [] : rest.join("\n").replace(/\n[ \t]+/g, " ").split("\n");
-  const odd = lines.find((line) => !HEADER.test(line));
+  const isFolded = text.includes("\n ") || text.includes("\n\t");
+  const lines = isFolded ? rest.join("\n").replace(/\n[ \t]+/g, " ").split("\n") : rest;
+  const odd = lines.find((line) => !isHeader(line));
   if (odd !== undefined) throw malformed(`it has the header ${quote(odd)}, must have a colon`);
-  const location = lines.find((line) => /^location[ \t]*:/i.test(line));
+  const location = lines.find((line) => LOCATION.test(line));
   return { status: Number(status), location: location?.replace(/^[^:]*:/, "").trim() };
 }
 

@@ -21,6 +21,17 @@ export class Agenda<T extends Due> {
     this.#rise(this.#heap.length - 1);
   }
 
+  /** Takes what is due next out. */
+  take(): T | undefined {
+    const [first] = this.#heap;
+    const last = this.#heap.pop();
+    if (last !== undefined && this.#heap.length > 0) {
+      this.#heap[0] = last;
+      this.#sink(0);
+    }
+    return first;
+  }
+
   /** Puts the next one where it belongs, after its time was moved to later. */
   postponed(): void {
     if (this.#heap.length > 1) this.#sink(0);

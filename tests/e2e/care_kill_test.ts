@@ -6,7 +6,8 @@ import type { CareConfig, Mode } from "../../src/config/care.ts";
 import { parseAddress } from "../../src/model/address.ts";
 import { type Endpoint, printEndpoint } from "../../src/model/endpoint.ts";
 import { StateDirectory } from "../../src/state/directory.ts";
-import { decodeRecord, encodeRecord } from "../../src/state/record.ts";
+import { encodeRecord } from "../../src/state/record.ts";
+import { readRecord } from "../../src/state/record_file.ts";
 import { careConfig, endpoint } from "../support/care_arbitraries.ts";
 import { runInside } from "../support/care_inside.ts";
 import { CareLab, type CareProcess, V4 } from "../support/care_lab.ts";
@@ -188,7 +189,7 @@ function expected({ virtualServer, servers, mode, masquerade }: CareConfig) {
 function forgetThatItWasOnce({ stateDir, virtualServer }: CareConfig): void {
   const directory = StateDirectory.open(stateDir);
   const name = printEndpoint(virtualServer);
-  const record = decodeRecord(directory.read(name))!;
+  const record = readRecord(directory, name)!;
   directory.write(name, encodeRecord({ ...record, phase: "running" }));
 }
 

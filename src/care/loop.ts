@@ -45,6 +45,20 @@ export interface LoopOptions {
   readonly notifier?: Notifier | undefined;
 }
 
+/** Everything that an instance knows, as values for JSON. */
+export interface LoopState {
+  readonly dataplane: string;
+  readonly rules?: string;
+  readonly services: readonly {
+    readonly service: string;
+    readonly servers: readonly unknown[];
+    /** Until when each may stay. */
+    readonly leaving: Readonly<Record<string, number>>;
+  }[];
+  readonly leaving: readonly unknown[];
+  readonly owned: CareRecord["owned"];
+}
+
 export class CareLoop {
   readonly #options: LoopOptions;
   readonly #checks: Checks;
@@ -192,8 +206,7 @@ export class CareLoop {
     this.#save(this.#record);
   }
 
-  /** Everything that this instance knows, as values for JSON. */
-  describe(): unknown {
+  describe(): LoopState {
     const { dataplane, means } = this.#options.ground;
     const { services, leaving, owned } = this.#record;
     return {

@@ -125,7 +125,7 @@ async function runLoop(
       journal.info("SIGHUP: a full pass");
       loop.requestPass();
     },
-    SIGUSR1: () => journal.info(`state ${JSON.stringify(loop.describe())}`),
+    SIGUSR1: () => journal.info(`state ${JSON.stringify(describe(config, loop))}`),
   });
   if (typeof await Promise.race([begin(), signal]) === "boolean") {
     loop.start();
@@ -135,6 +135,13 @@ async function runLoop(
   notifier?.stopping();
   await loop.stop();
   return 0;
+}
+
+/** Of the one service there is. */
+function describe({ virtualServer }: CareConfig, loop: CareLoop): unknown {
+  const { services, leaving: _, owned, ...means } = loop.describe();
+  const [{ servers, leaving } = { servers: [], leaving: {} }] = services;
+  return { virtualServer: printEndpoint(virtualServer), ...means, servers, leaving, owned };
 }
 
 /** Servers that are told by the proxy who comes want to be told by everybody. */

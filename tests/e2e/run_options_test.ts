@@ -56,7 +56,7 @@ const SAVED = [
   "-A -t 10.200.0.4:80 -s rr",
   "-a -t 10.200.0.4:80 -r 10.1.0.1:80 -g -w 1",
   "-A -t 10.200.0.5:80 -s rr",
-  "-a -t 10.200.0.5:80 -r 10.1.0.1:80 -i -w 1",
+  "-a -t 10.200.0.5:80 -r 10.1.0.1:80 -i -w 1 --tun-type ipip",
   "-a -t 10.200.0.5:80 -r 10.1.0.2:80 -i -w 1 --tun-type gue --tun-port 6080 --tun-remcsum",
   "-a -t 10.200.0.5:80 -r 10.1.0.3:80 -i -w 1 --tun-type gre --tun-csum",
   "-A -t 10.200.0.6:0 -s rr -p 300",
@@ -71,7 +71,7 @@ const SAVED = [
   "-a --sctp-service 10.200.0.7:36412 -r 10.1.0.1:36412 -m -w 1",
 ];
 
-/** As lvscare saves the table, which is byte for byte what ipvsadm does, and says tunnels too. */
+/** As lvscare saves the table: thresholds and tunnels too, which not every ipvsadm does. */
 async function saved(run: RunLab): Promise<string[]> {
   const { stdout, status, stderr } = await run.lab.lvscare(["ipvs", "save", "-n"]);
   assert.equal(status, 0, stderr);
@@ -85,6 +85,7 @@ Deno.test("every option gets into the table, and a second look finds nothing to 
   await process.said(/ready/);
   assert.doesNotMatch(process.output, /error/);
   assert.deepEqual(await saved(run), SAVED.toSorted(), await must("ipvsadm", "-Sn"));
+  assert.match(await must("ipvsadm", "-Ln", "--thresholds"), /10\.1\.0\.1:8080 +100 +50 /);
   const plan = await run.lvscare("plan");
   assert.deepEqual([plan.status, plan.stdout], [0, "nothing to do: all is as it must be\n"]);
 

@@ -264,7 +264,8 @@ class Daemon {
 }
 
 /** What of the host differs and cannot while the program runs. */
-function fixedDifference(before: Config, after: Config): keyof HostConfig | undefined {
+function fixedDifference(before: Config, after: Config): string | undefined {
+  if (before.checksAtOnce !== after.checksAtOnce) return "checks-at-once";
   const keys = Object.keys(before.host) as (keyof HostConfig)[];
   return keys.find((key) => JSON.stringify(before.host[key]) !== JSON.stringify(after.host[key]));
 }

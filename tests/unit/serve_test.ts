@@ -260,6 +260,10 @@ test("what is the host's takes a restart", async (lab) => {
     ok: false,
     problems: ["host.dataplane is another one: that takes a restart"],
   });
+  lab.write("lvscare.yaml", `host: {checks-at-once: 7}\n${MAIN}`);
+  assert.deepEqual((await lab.control.reload()).problems, [
+    "host.checks-at-once is another one: that takes a restart",
+  ]);
   lab.write("lvscare.yaml", `host: {sync-interval: 1s}\n${MAIN}`);
   await reload(lab);
 });

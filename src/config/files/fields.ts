@@ -431,9 +431,8 @@ export type HostTable = Table<ValuesOf<typeof HOST>>;
 const MAIN = {
   host: {
     shape: table(HOST),
-    help:
-      "What is the host's and not a service's; a change of dataplane, backend, masquerade and " +
-      "proxy takes a restart",
+    help: "What is the host's and not a service's; a change of dataplane, backend, masquerade, " +
+      "checks-at-once and proxy takes a restart",
   },
   defaults: { shape: DEFAULTS, help: "What services and servers have that do not say it" },
   services: { shape: SERVICES, help: "The services" },

@@ -20,7 +20,7 @@ interface Waiting {
  * Many calls to come over one timer of the runtime, which has its price: nearly all that wait, as the limits of
  * checks do, are cancelled long before.
  */
-class Timers {
+export class Timers {
   readonly #agenda = new Agenda<Waiting>();
   #waiting = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -38,12 +38,17 @@ class Timers {
     };
   }
 
+  /** How many are kept, cancelled ones too. */
+  get held(): number {
+    return this.#agenda.size;
+  }
+
   #end(waiting: Waiting): void {
     waiting.callback = undefined;
-    if (--this.#waiting > 0) return;
-    // What is left was cancelled.
-    this.#agenda.keep(() => false);
-    this.#disarm();
+    this.#waiting--;
+    // What was cancelled may be due tomorrow, and there may be a thousand of it every second.
+    if (2 * this.#waiting < this.#agenda.size) this.#agenda.keep(({ callback }) => !!callback);
+    if (this.#waiting === 0) this.#disarm();
   }
 
   #arm(): void {

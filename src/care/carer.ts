@@ -19,6 +19,8 @@ export interface Cared {
   readonly config: ServiceConfig;
   readonly table: readonly ServerEntry[];
   readonly desired: DesiredService;
+  /** Which health it was found out by: see PassMemory. */
+  readonly version: number | undefined;
 }
 
 export interface CarerInput {
@@ -52,13 +54,14 @@ export class Carer {
       this.settled.add(name);
       return;
     }
+    const version = memory?.version(name);
     const table = entry?.servers ?? NO_SERVERS;
     const states = health.get(name) ?? NOT_PROBED;
     const weights = learnWeights(before.weights, config.servers, table);
     const { service, drains } = desireService(config, {
       ...{ health: states, weights, drains: before.drains, table, nowMs },
     });
-    this.cared.push({ config, table, desired: service });
+    this.cared.push({ config, table, desired: service, version });
     const ill = illOf(states, before);
     this.services.set(name, withMemory(before, { weights, drains, health: ill }));
   }
@@ -73,11 +76,11 @@ const NO_SERVERS: readonly ServerEntry[] = [];
  */
 export class PassMemory {
   readonly #settled = new Map<string, Settled>();
-  readonly #health: (service: string) => number;
+  /** A number for each service that is another one when a server of it is in another state. */
+  readonly version: (service: string) => number;
 
-  /** Takes a number for each service that is another one when a server of it is in another state. */
-  constructor(health: (service: string) => number) {
-    this.#health = health;
+  constructor(version: (service: string) => number) {
+    this.version = version;
   }
 
   find(
@@ -90,7 +93,8 @@ export class PassMemory {
     if (!known || !entry || known.cared.config !== config || known.memory !== memory) {
       return undefined;
     }
-    const isSame = known.health === this.#health(name) && known.entry.service === entry.service &&
+    const isSame = known.cared.version === this.version(name) &&
+      known.entry.service === entry.service &&
       isSameList(known.entry.servers, entry.servers);
     return isSame ? known.cared : undefined;
   }
@@ -99,7 +103,7 @@ export class PassMemory {
     const { name } = cared.config;
     // Where time decides nothing stays as it is.
     if (memory.drains.size > 0) this.#settled.delete(name);
-    else this.#settled.set(name, { cared, entry, memory, health: this.#health(name) });
+    else this.#settled.set(name, { cared, entry, memory });
   }
 
   retain(names: ReadonlySet<string>): void {
@@ -111,7 +115,6 @@ interface Settled {
   readonly cared: Cared;
   readonly entry: ServiceEntry;
   readonly memory: ServiceMemory;
-  readonly health: number;
 }
 
 function isSameList(a: readonly unknown[], b: readonly unknown[]): boolean {

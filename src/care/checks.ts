@@ -39,7 +39,7 @@ export class Checks {
   readonly #options: ChecksOptions;
   readonly #health = new Map<string, Map<string, ServerHealth>>();
   /** By what is asked, so that a probe is the same one as long as that is the same. */
-  readonly #probes = new Map<string, Probe>();
+  #probes = new Map<string, Probe>();
   /** Those that have never come to an end, by the targets' ids. */
   readonly #unchecked = new Set<string>();
   /** Grows with every change of a server's state, by services' names. */
@@ -132,7 +132,9 @@ export class Checks {
   #retarget({ services }: Config): void {
     const known = new Set(this.#targets.map(({ id }) => id));
     const isUnchecked = (id: string) => !known.has(id) || this.#unchecked.has(id);
-    this.#targets = services.flatMap((service) => this.#targetsOf(service));
+    const probes = this.#probes;
+    this.#probes = new Map();
+    this.#targets = services.flatMap((service) => this.#targetsOf(service, probes));
     const all = new Set(this.#targets.map(({ id }) => id));
     const ids = [...all].filter(isUnchecked);
     for (const id of known) if (!all.has(id)) this.#last.delete(id);
@@ -140,7 +142,10 @@ export class Checks {
     for (const id of ids) this.#unchecked.add(id);
   }
 
-  #targetsOf({ name: service, servers }: ServiceConfig): Target[] {
+  #targetsOf(
+    { name: service, servers }: ServiceConfig,
+    probes: ReadonlyMap<string, Probe>,
+  ): Target[] {
     const targets: Target[] = [];
     for (const server of servers.values()) {
       const { check, name } = server;
@@ -148,16 +153,20 @@ export class Checks {
       const endpoint = endpointOf(server, check);
       const { intervalMs } = check;
       const id = targetId(service, name);
-      const probe = this.#probeOf(check.request);
+      const probe = this.#probeOf(check.request, probes);
       targets.push({ id, endpoint, probe, intervalMs, service, server: name, check });
     }
     return targets;
   }
 
-  #probeOf(request: CheckConfig["request"]): Probe {
+  /** The one that asks the same, if there was one before. */
+  #probeOf(request: CheckConfig["request"], before: ReadonlyMap<string, Probe>): Probe {
     const key = JSON.stringify(request);
     let probe = this.#probes.get(key);
-    if (!probe) this.#probes.set(key, probe = this.#options.probeOf(request));
+    if (!probe) {
+      probe = before.get(key) ?? this.#options.probeOf(request);
+      this.#probes.set(key, probe);
+    }
     return probe;
   }
 

@@ -40,6 +40,8 @@ const READY_MS = 100;
 export async function runServices(options: ServeOptions, world: ServeWorld): Promise<number> {
   const journal = new Journal();
   const warn = (text: string, error?: unknown) => journal.warn(text, error);
+  // Before the files are read: what is written from here on is news.
+  const fingerprint = options.watch ? world.fingerprint(options.path) : undefined;
   const reading = await world.readFiles(options.path);
   const first = demand(reading);
   const ground = await world.openGround(groundRequest(first, "care"), warn);
@@ -52,7 +54,7 @@ export async function runServices(options: ServeOptions, world: ServeWorld): Pro
     journal.info(`${describe(first)} from ${path}: ${ground.choice}`);
     using notifier = world.openNotifier(warn);
     const daemon = new Daemon({ options, world, ground, instance, journal, notifier }, first);
-    return await daemon.run();
+    return await daemon.run(fingerprint);
   } finally {
     ground.dataplane.close();
   }
@@ -116,7 +118,7 @@ class Daemon {
     this.#loop = new CareLoop({ ground, config, instance, journal, probeOf, clock, notifier });
   }
 
-  async run(): Promise<number> {
+  async run(fingerprint: string | undefined): Promise<number> {
     const { world, journal, notifier, ground } = this.#parts;
     const signal = untilSignal(world, {
       SIGHUP: () => void this.#reload("SIGHUP"),
@@ -127,7 +129,7 @@ class Daemon {
       const control = this.#openControl();
       this.#loop.start();
       this.#awaitReady();
-      if (this.#parts.options.watch) this.#watch(this.#fingerprint(), undefined);
+      if (this.#parts.options.watch) this.#watch(fingerprint, undefined);
       await signal;
       // Whoever keeps a connection open is not waited for.
       void control?.close();
@@ -188,9 +190,7 @@ class Daemon {
     try {
       return await this.#takeOver(why);
     } catch (error) {
-      const problems = error instanceof ConfigProblems
-        ? error.lines
-        : [error instanceof Error ? error.message : String(error)];
+      const problems = error instanceof ConfigProblems ? error.lines : [messageOf(error)];
       journal.error(`${why}: the configuration stays as it was, for the new one is wrong`);
       for (const line of problems) journal.error(line);
       return { ok: false, problems };
@@ -214,27 +214,21 @@ class Daemon {
     const refused = outcomes.filter(({ error }) => error !== undefined);
     const text = `${describe(config)}, ${count(outcomes.length - refused.length, "change")}`;
     journal.info(`${why}: ${text}`);
-    const problems = refused.map(({ error }) =>
-      error instanceof Error ? error.message : String(error)
-    );
+    const problems = refused.map(({ error }) => messageOf(error));
     return { ok: true, text, problems };
   }
 
   /** Looks for other files, and reloads when they have been still for a while. */
   #watch(loaded: string | undefined, seen: string | undefined): void {
     this.#after(WATCH_MS, async () => {
-      const now = this.#fingerprint();
+      const { world, options } = this.#parts;
+      const now = world.fingerprint(options.path);
       const isNews = now !== undefined && now !== loaded;
       if (isNews && now === seen) {
         await this.#reload("watch");
         this.#watch(now, undefined);
       } else this.#watch(loaded, isNews ? now : undefined);
     });
-  }
-
-  #fingerprint(): string | undefined {
-    const { world, options } = this.#parts;
-    return world.fingerprint(options.path);
   }
 
   async #status(): Promise<StatusAnswer> {
@@ -261,6 +255,10 @@ class Daemon {
     });
     this.#timers.add(timer);
   }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
 
 /** What of the host differs and cannot while the program runs. */

@@ -167,6 +167,30 @@ Deno.test("a pass that knows what was settled sees what others change, as one th
   );
 });
 
+Deno.test("a state that changes while a pass is under way is found out about by the next", async () => {
+  await fc.assert(
+    fc.asyncProperty(config, async (config) => {
+      let version = 0;
+      const memory = new PassMemory(() => version);
+      const driver = new Driver(memory);
+      await driver.settle(config);
+      const input = driver.input(config);
+      const passed = await runPass({
+        ...input,
+        // Between what was desired and what is kept of it.
+        save: (record) => {
+          version++;
+          input.save(record);
+        },
+      });
+      assert.deepEqual(passed.outcomes, []);
+      const { settled } = await prospect(driver.input(config));
+      assert.equal(settled.size, 0);
+    }),
+    { numRuns: 100 },
+  );
+});
+
 Deno.test("an agenda gives what is due in the order of its time", () => {
   fc.assert(
     fc.property(fc.array(fc.nat(50)), fc.array(fc.nat(50)), (times, delays) => {

@@ -1,7 +1,7 @@
 /** The clock of the real world: many that wait over one timer. */
 
 import assert from "node:assert/strict";
-import { systemClock } from "../../src/clock.ts";
+import { systemClock, Timers } from "../../src/clock.ts";
 
 Deno.test("calls come in the order of their time, not before it, and none that was cancelled", async () => {
   const { promise, resolve } = Promise.withResolvers<void>();
@@ -41,6 +41,15 @@ Deno.test("a call that was cancelled by another of the same moment does not come
   systemClock.after(20, resolve);
   await promise;
   assert.deepEqual(called, ["first"]);
+});
+
+Deno.test("what was cancelled is not kept until its time, though others wait on", () => {
+  const timers = new Timers();
+  const others = [1, 2].map(() => timers.after(86_400_000, () => assert.fail()));
+  for (let i = 0; i < 10_000; i++) timers.after(86_400_000, () => assert.fail()).cancel();
+  assert.ok(timers.held <= 4, `${timers.held} are kept`);
+  for (const each of others) each.cancel();
+  assert.equal(timers.held, 0);
 });
 
 Deno.test("thousands that are cancelled leave nothing behind", () => {

@@ -385,6 +385,23 @@ test("with --watch it reloads when the files have come to rest", async (lab) => 
   assert.deepEqual(lab.weights(TWO), { 4: 1 });
 });
 
+test("with --watch a file that is written during the first pass is read, too", async (lab) => {
+  lab.write("lvscare.yaml", MAIN);
+  lab.write("conf.d/one.yaml", service(1, [1]));
+  const apply = lab.dataplane.apply.bind(lab.dataplane);
+  lab.dataplane.apply = (steps) => {
+    lab.dataplane.apply = apply;
+    lab.write("conf.d/two.yaml", service(2, [4]));
+    return apply(steps);
+  };
+  await lab.start({ watch: true });
+  for (let second = 0; second < 3; second++) {
+    await lab.clock.advance(1000);
+    for (let i = 0; i < 20; i++) await settled();
+  }
+  assert.deepEqual(lab.weights(TWO), { 4: 1 });
+});
+
 test("SIGHUP reloads, and SIGUSR1 says all that is known", async (lab) => {
   await start(lab);
   lab.write("conf.d/two.yaml", service(2, [4]));

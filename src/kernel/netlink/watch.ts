@@ -32,13 +32,12 @@ export class NetlinkWatch implements Watch {
   }
 
   disturbed(scope: Scope): boolean {
-    const needles = [
+    const moved = concerns(this.#routing, () => [
       ...scope.devices.map((name) => encode(`${name}\0`)),
       ...scope.services.map((key) => key.kind === "address" ? addressToBytes(key.address) : NONE),
-    ];
-    const moved = concerns(this.#routing, needles);
+    ]);
     // Both are read, whatever the first says: what is left unread would be told again.
-    const ruled = this.#rules !== undefined && concerns(this.#rules, RULE_NAMES);
+    const ruled = this.#rules !== undefined && concerns(this.#rules, () => RULE_NAMES);
     return moved || (ruled && scope.masquerades.length > 0);
   }
 
@@ -63,10 +62,12 @@ function subscribed(rules: NetlinkSocket): NetlinkSocket | undefined {
 /** Found in nothing. */
 const NONE = new Uint8Array();
 
-function concerns(socket: NetlinkSocket, needles: readonly Uint8Array[]): boolean {
+/** What is looked for is put together only where there is something to look at, which there seldom is. */
+function concerns(socket: NetlinkSocket, needles: () => readonly Uint8Array[]): boolean {
   const { messages, lost } = socket.notifications();
-  return lost ||
-    messages.some(({ input }) => needles.some((needle) => contains(input.bytes, needle)));
+  if (lost || messages.length === 0) return lost;
+  const all = needles();
+  return messages.some(({ input }) => all.some((needle) => contains(input.bytes, needle)));
 }
 
 function contains(bytes: Uint8Array, needle: Uint8Array): boolean {

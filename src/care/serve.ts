@@ -3,7 +3,7 @@
 import type { Control, ControlHandlers, ReloadAnswer, StatusAnswer } from "../admin/control.ts";
 import { judgeDevices, judgeRivals } from "../config/files/host.ts";
 import type { FilesReading } from "../config/files/read.ts";
-import type { Config, HostConfig } from "../config/config.ts";
+import { type Config, count, describeConfig, type HostConfig } from "../config/config.ts";
 import { LvscareError } from "../errors.ts";
 import { groundRequest, needsOf } from "./ground.ts";
 import { Instance, RUN } from "./instance.ts";
@@ -51,7 +51,7 @@ export async function runServices(options: ServeOptions, world: ServeWorld): Pro
     using instance = Instance.open({ ...world, name: RUN, command, stateDir, warn });
     await judge(reading, ground, instance);
     await leaveKernel(ground, instance, journal);
-    journal.info(`${describe(first)} from ${path}: ${ground.choice}`);
+    journal.info(`${describeConfig(first)} from ${path}: ${ground.choice}`);
     using notifier = world.openNotifier(warn);
     const daemon = new Daemon({ options, world, ground, instance, journal, notifier }, first);
     return await daemon.run(fingerprint);
@@ -78,15 +78,6 @@ async function judge(
   }
   judgeRivals(reading, instance.rivals());
   demand(reading);
-}
-
-function describe({ services }: Config): string {
-  const servers = services.reduce((sum, { servers }) => sum + servers.size, 0);
-  return `${count(services.length, "service")}, ${count(servers, "server")}`;
-}
-
-function count(number: number, what: string): string {
-  return `${number} ${what}${number === 1 ? "" : "s"}`;
 }
 
 interface Parts {
@@ -212,7 +203,7 @@ class Daemon {
     const outcomes = await this.#loop.reconfigure(config);
     this.#loadedMs = world.clock.wallMs();
     const refused = outcomes.filter(({ error }) => error !== undefined);
-    const text = `${describe(config)}, ${count(outcomes.length - refused.length, "change")}`;
+    const text = `${describeConfig(config)}, ${count(outcomes.length - refused.length, "change")}`;
     journal.info(`${why}: ${text}`);
     const problems = refused.map(({ error }) => messageOf(error));
     return { ok: true, text, problems };

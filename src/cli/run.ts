@@ -7,6 +7,7 @@ import { ConfigProblems } from "../care/problems.ts";
 import { EXIT_DIFFERENT } from "../care/run.ts";
 import type { ServeOptions } from "../care/serve.ts";
 import { LOG_FORMATS, LOG_LEVELS } from "../config/care_flags.ts";
+import { count, describeConfig } from "../config/config.ts";
 import { judgeDevices } from "../config/files/host.ts";
 import { fileSchema } from "../config/files/fields.ts";
 import type { FilesReading } from "../config/files/read.ts";
@@ -113,10 +114,8 @@ function addCheck(program: Command, { host: { services: host }, output, setStatu
       } else for (const line of report.lines) output.out(`${line}\n`);
       if (!report.isEmpty) setStatus(EXIT_USAGE);
       else if (!json) {
-        const servers = config!.services.reduce((sum, { servers }) => sum + servers.size, 0);
-        const sums = [[config!.services.length, "service"], [servers, "server"], [files, "file"]];
-        const words = sums.map(([n, what]) => `${n} ${what}${n === 1 ? "" : "s"}`);
-        output.out(`${path}: ${words[0]} and ${words[1]} in ${words[2]}, nothing is wrong\n`);
+        const what = describeConfig(config!).replace(", ", " and ");
+        output.out(`${path}: ${what} in ${count(files, "file")}, nothing is wrong\n`);
       }
     });
 }

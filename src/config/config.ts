@@ -76,3 +76,14 @@ export interface Config {
   /** Servers that were down when the last process ended are so at start. */
   readonly remembersHealth: boolean;
 }
+
+/** How much there is to care for: "2 services, 5 servers". */
+export function describeConfig({ services }: Config): string {
+  const servers = services.reduce((sum, { servers }) => sum + servers.size, 0);
+  return `${count(services.length, "service")}, ${count(servers, "server")}`;
+}
+
+/** "1 server", "2 servers". */
+export function count(number: number, what: string): string {
+  return `${number} ${what}${number === 1 ? "" : "s"}`;
+}

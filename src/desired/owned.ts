@@ -53,7 +53,7 @@ export function joinOwned(a: Owned, b: Owned): Owned {
     ),
     masquerades: merge(
       [...a.masquerades, ...b.masquerades],
-      ({ kind, family }) => `${kind} ${family}`,
+      rulesKey,
       (one, other) => ({
         ...one,
         entries: unique([...one.entries, ...other.entries], printSetEntry),
@@ -81,15 +81,18 @@ export function withoutOthers(owned: Owned, others: readonly Owned[]): Owned {
       };
     }),
     masquerades: owned.masquerades.map((ours) => {
-      const shared = theirs.masquerades.find(({ kind, family }) =>
-        kind === ours.kind && family === ours.family
-      );
+      const shared = theirs.masquerades.find((each) => rulesKey(each) === rulesKey(ours));
       const kept = new Set(shared?.entries.map(printSetEntry));
       return { ...ours, entries: ours.entries.filter((each) => !kept.has(printSetEntry(each))) };
     }),
     services: owned.services.filter((key) => !services.has(printServiceKey(key))),
     routes: owned.routes.filter((route) => !routes.has(routeKey(route))),
   };
+}
+
+/** Which rules they are: "iptables ipv4". */
+export function rulesKey({ kind, family }: Pick<OwnedMasquerade, "kind" | "family">): string {
+  return `${kind} ${family}`;
 }
 
 /** Two routes of one key cannot be there at once, in whatever way they lead. */

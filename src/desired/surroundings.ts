@@ -6,7 +6,7 @@ import { printServiceKey, type ServiceKey } from "../model/ipvs.ts";
 import { type InterfaceAddress, printInterfaceAddress, type Route } from "../model/link.ts";
 import { type MasqueradeKind, printSetEntry, type SetEntry } from "../model/masquerade.ts";
 import { type Owned, routeKey } from "./owned.ts";
-import type { DesiredDevice, DesiredMasquerade, Surroundings } from "./state.ts";
+import type { DesiredMasquerade, Surroundings } from "./state.ts";
 
 export const ROUTE_METRIC = 50;
 /** Without it IPVS keeps its connections from connection tracking, and nothing is masqueraded. */
@@ -28,8 +28,7 @@ export function surroundingsOf(
   { services }: Config,
   { means, owned, leaving }: SurroundingsOptions,
 ): Surroundings {
-  const kept = new Kept(leaving);
-  const devices = new Gathering<DesiredDevice["addresses"][number]>(printInterfaceAddress);
+  const devices = new Gathering<InterfaceAddress>(printInterfaceAddress);
   const entries = new Gathering<SetEntry>(printSetEntry);
   const routes = new Map<string, Route>();
   let markBit = 0;
@@ -47,6 +46,7 @@ export function surroundingsOf(
     }
   }
   if (leaving.length > 0) {
+    const kept = new Kept(leaving);
     for (const { name, addresses } of owned.devices) {
       for (const each of addresses) if (kept.address(each.address)) devices.add(name, each);
     }

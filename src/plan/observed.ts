@@ -1,6 +1,6 @@
 /** What is looked at in the kernel, and what was seen there. */
 
-import type { Owned } from "../desired/owned.ts";
+import { type Owned, rulesKey } from "../desired/owned.ts";
 import type { Surroundings } from "../desired/state.ts";
 import type { Family } from "../model/address.ts";
 import { printServiceKey, type ServiceEntry, type ServiceKey } from "../model/ipvs.ts";
@@ -61,13 +61,6 @@ export function scopeOf(
     services: uniqueKeys([...services, ...owned.services]),
     routes: routes.length > 0 || owned.routes.length > 0,
   };
-}
-
-/** Which rules they are: "iptables ipv4". */
-export function rulesKey(
-  { kind, family }: { readonly kind: MasqueradeKind; readonly family: Family },
-): string {
-  return `${kind} ${family}`;
 }
 
 function uniqueKeys(keys: readonly ServiceKey[]): ServiceKey[] {

@@ -1,11 +1,11 @@
 /** Desired, owned and observed to the steps between them: first all that is wanted, then what is left over. */
 
-import { type Owned, routeKey } from "../desired/owned.ts";
+import { type Owned, routeKey, rulesKey } from "../desired/owned.ts";
 import type { DesiredState } from "../desired/state.ts";
-import { addressToBytes, type Family } from "../model/address.ts";
+import { addressToBytes } from "../model/address.ts";
 import { printServiceKey } from "../model/ipvs.ts";
 import { type InterfaceAddress, type Link, printInterfaceAddress } from "../model/link.ts";
-import { type MasqueradeKind, printSetEntry, type SetEntry } from "../model/masquerade.ts";
+import { printSetEntry, type SetEntry } from "../model/masquerade.ts";
 import type { Observed } from "./observed.ts";
 import { planService } from "./service.ts";
 import type { Step } from "./step.ts";
@@ -146,10 +146,10 @@ function planLeftDevices({ desired, owned, observed }: Situation): Step[] {
   });
 }
 
-type Rules = { readonly kind: MasqueradeKind; readonly family: Family };
+type Rules = Parameters<typeof rulesKey>[0];
 
-function findRules<T extends Rules>(all: readonly T[], { kind, family }: Rules): T | undefined {
-  return all.find((each) => each.kind === kind && each.family === family);
+function findRules<T extends Rules>(all: readonly T[], wanted: Rules): T | undefined {
+  return all.find((each) => rulesKey(each) === rulesKey(wanted));
 }
 
 /** Whether somebody else's addresses are on the device. The kernel itself adds one of the link (fe80::/10). */

@@ -4,6 +4,7 @@
  */
 
 import { errnoNumber } from "../sys/errno.ts";
+import { fileStamp } from "../sys/file_stamp.ts";
 import { isFileLocked, tryLockFile } from "../sys/file_lock.ts";
 import { errnoError } from "../sys/libc.ts";
 import { probeDirectory, replaceFile, sweepTemporaries, writeAll } from "./atomic_file.ts";
@@ -72,26 +73,29 @@ export class StateDirectory {
     return attempt("read state", path, MUST_BE_READABLE, () => readValueFile(path, this.#owner));
   }
 
-  /** The size of the name's file and when it was last written; undefined where there is none. */
+  /** Of the name's file; undefined where there is none. */
   stamp(name: string): string | undefined {
     const path = this.#at(valueFile(name));
-    return attempt("look at state", path, MUST_BE_READABLE, () =>
-      unlessMissing(() => {
-        const { ino, size, mtime } = Deno.lstatSync(path);
-        return `${ino} ${size} ${mtime?.getTime()}`;
-      }));
+    return attempt(
+      "look at state",
+      path,
+      MUST_BE_READABLE,
+      () => unlessMissing(() => fileStamp(Deno.lstatSync(path))),
+    );
   }
 
   /**
    * Adds to the name's value without writing the rest again. It is not synced: after a power failure nothing
-   * is left in the kernel that it could tell of.
+   * is left in the kernel that it could tell of. Says how many bytes that took.
    */
-  amend(name: string, amendment: unknown): void {
+  amend(name: string, amendment: unknown): number {
     const path = this.#at(valueFile(name));
+    const bytes = new TextEncoder().encode(printValue(amendment));
     attempt("write state", path, MUST_BE_STORED, () => {
       using file = Deno.openSync(path, { append: true });
-      writeAll(file, new TextEncoder().encode(printValue(amendment)));
+      writeAll(file, bytes);
     });
+    return bytes.length;
   }
 
   /** Stores the value and says whether it had to: what the file has already is not written again. */

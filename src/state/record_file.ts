@@ -36,9 +36,8 @@ export class RecordFile {
       this.#written = { ...written, record };
       return;
     }
-    const added = written.added + JSON.stringify(amendment).length;
-    if (added > Math.max(written.size, AMENDED_LIMIT)) return this.#replace(record);
-    this.#directory.amend(this.#name, amendment);
+    if (written.added > Math.max(written.size, AMENDED_LIMIT)) return this.#replace(record);
+    const added = written.added + this.#directory.amend(this.#name, amendment);
     this.#written = { ...written, record, added, stamp: this.#directory.stamp(this.#name) };
   }
 

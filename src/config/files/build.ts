@@ -4,7 +4,7 @@ import { type Origin, printOrigin, type Report } from "./report.ts";
 import type { Address } from "../../model/address.ts";
 import type { Config, HostConfig, ServiceConfig } from "../config.ts";
 import type { HostTable, MainTable, ServiceTable, SettingValues } from "./fields.ts";
-import { EntryBuilder } from "./service.ts";
+import { DRAIN_TIMEOUT_MS, EntryBuilder } from "./service.ts";
 import { complainIn, type Table } from "./shape.ts";
 
 /** What stands in one file. */
@@ -82,14 +82,10 @@ export function buildConfig(input: BuildInput): Config {
     host,
     services,
     intervalMs: values["sync-interval"] ?? 5000,
-    drainTimeoutMs: drainTimeoutOf(main?.defaults?.values),
+    drainTimeoutMs: main?.defaults?.values["drain-timeout"] ?? DRAIN_TIMEOUT_MS,
     checksAtOnce: values["checks-at-once"] ?? 1000,
     remembersHealth: true,
   };
-}
-
-function drainTimeoutOf(values: SettingValues | undefined): number {
-  return values?.["drain-timeout"] ?? 30_000;
 }
 
 function hostOf(table: HostTable | undefined): HostConfig {

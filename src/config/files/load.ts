@@ -3,6 +3,7 @@
 import { ConfigError } from "../../errors.ts";
 import { errnoOf } from "../../state/failure.ts";
 import { errnoMeaning, errnoNumber } from "../../sys/errno.ts";
+import { fileStamp } from "../../sys/file_stamp.ts";
 import type { Report, SourceFile } from "./report.ts";
 
 /** The file of a directory that may say what is the host's. */
@@ -78,15 +79,10 @@ export function fingerprint(path: string): string | undefined {
 
 function stampOf(path: string): string {
   try {
-    return printStamp(Deno.statSync(path));
+    return fileStamp(Deno.statSync(path));
   } catch (error) {
     return errnoOf(error) ?? "none";
   }
-}
-
-/** When it was last written stands last. */
-function printStamp({ ino, size, mtime }: Deno.FileInfo): string {
-  return `${ino} ${size} ${mtime?.getTime()}`;
 }
 
 function isOld(stamp: string): boolean {
@@ -169,7 +165,7 @@ function readOnce(
     if (info.size > SIZE_LIMIT) {
       throw wrong(path, `has ${info.size} bytes, must have at most ${SIZE_LIMIT}`);
     }
-    stamp = printStamp(info);
+    stamp = fileStamp(info);
     if (known?.stamp === stamp) return { text: known.file.text, stamp };
     bytes = Deno.readFileSync(path);
     if (stampOf(path) !== stamp || bytes.length > SIZE_LIMIT) return undefined;

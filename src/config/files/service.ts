@@ -35,6 +35,10 @@ export interface EntryOptions {
   readonly nodeAddresses: readonly Address[];
 }
 
+/** How long what is no longer listed may keep its connections. */
+export const DRAIN_TIMEOUT_MS = 30_000;
+const SCHEDULER = "wrr";
+
 type Key = keyof ServiceTable["values"];
 
 export class EntryBuilder {
@@ -131,7 +135,7 @@ export class EntryBuilder {
   ): ServiceConfig {
     const settings = this.#settings;
     const { host } = this.#options;
-    const scheduler = settings.scheduler ?? "wrr";
+    const scheduler = settings.scheduler ?? SCHEDULER;
     if (host.dataplane === "embedded") this.#checkEmbedded(key, scheduler);
     const isUdp = key.kind === "mark" || key.protocol === "udp";
     const onePacket = settings["one-packet"] ?? false;
@@ -155,7 +159,7 @@ export class EntryBuilder {
       start: settings.start ?? "up",
       keepLast: settings["keep-last"] ?? false,
       drain: settings.drain ?? false,
-      drainTimeoutMs: settings["drain-timeout"] ?? 30_000,
+      drainTimeoutMs: settings["drain-timeout"] ?? DRAIN_TIMEOUT_MS,
     };
   }
 
@@ -171,7 +175,7 @@ export class EntryBuilder {
   }
 
   #schedulerFlags(): readonly SchedulerFlag[] {
-    const { "scheduler-flags": names = [], scheduler = "wrr" } = this.#settings;
+    const { "scheduler-flags": names = [], scheduler = SCHEDULER } = this.#settings;
     const flags = new Set<SchedulerFlag>();
     for (const name of names) {
       const answer = schedulerFlag(scheduler, name);

@@ -8,7 +8,7 @@
  * With 1 round the tables are small, and servers are checked for a few seconds only.
  */
 
-import { median, printTable } from "./report.ts";
+import { elapsed, median, printTable, spawn } from "./report.ts";
 import { enterNewNamespace } from "../support/namespace.ts";
 import { FakeDataplane } from "../support/fake_dataplane.ts";
 import { withFolder } from "../support/process.ts";
@@ -381,20 +381,4 @@ async function pass(folder: string, size: Size): Promise<string> {
     );
   }
   return median(times).toFixed(1);
-}
-
-async function elapsed(act: () => Promise<unknown>): Promise<number> {
-  const started = performance.now();
-  await act();
-  return performance.now() - started;
-}
-
-async function spawn(
-  program: string,
-  args: string[],
-  stdout: "inherit" | "null" = "inherit",
-): Promise<void> {
-  const command = new Deno.Command(program, { args, stdin: "null", stdout, stderr: "inherit" });
-  const { success } = await command.spawn().status;
-  if (!success) throw new Error(`${program} ${args[0] ?? ""} failed`);
 }

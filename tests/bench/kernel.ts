@@ -26,7 +26,7 @@ import { openLibcTransport } from "../../src/sys/libc_transport.ts";
 import { NetlinkSocket } from "../../src/sys/netlink_socket.ts";
 import { enterNewNamespace } from "../support/namespace.ts";
 import { withFolder } from "../support/process.ts";
-import { median, printTable } from "./report.ts";
+import { elapsed, median, printTable, spawn } from "./report.ts";
 
 const ROOT = new URL("../..", import.meta.url).pathname;
 const [rounds = 5, services = 500, servers = 10] = Deno.args.map(Number);
@@ -215,20 +215,4 @@ function countDifferences(
     servers.map(({ server }) => textOf(server)).sort().join();
   const there = new Set(found.map(text));
   return wanted.filter((entry) => !there.has(text(entry))).length + there.size - wanted.length;
-}
-
-async function elapsed(act: () => Promise<unknown>): Promise<number> {
-  const started = performance.now();
-  await act();
-  return performance.now() - started;
-}
-
-async function spawn(
-  program: string,
-  args: string[],
-  stdout: "inherit" | "null" = "inherit",
-): Promise<void> {
-  const command = new Deno.Command(program, { args, stdin: "null", stdout, stderr: "inherit" });
-  const { success } = await command.spawn().status;
-  if (!success) throw new Error(`${program} ${args[0] ?? ""} failed`);
 }

@@ -1,4 +1,4 @@
-/** What benchmarks share: a median, and a table. */
+/** What benchmarks share: how long something takes, programs, a median, and a table. */
 
 export function median(values: readonly number[]): number {
   const sorted = values.toSorted((a, b) => a - b);
@@ -18,4 +18,22 @@ export function printTable(head: readonly string[], rows: readonly (readonly str
     );
     console.log(cells.join("  "));
   }
+}
+
+/** In milliseconds. */
+export async function elapsed(act: () => Promise<unknown>): Promise<number> {
+  const started = performance.now();
+  await act();
+  return performance.now() - started;
+}
+
+/** Runs a program to its end, which must be a good one. */
+export async function spawn(
+  program: string,
+  args: string[],
+  stdout: "inherit" | "null" = "inherit",
+): Promise<void> {
+  const command = new Deno.Command(program, { args, stdin: "null", stdout, stderr: "inherit" });
+  const { success } = await command.spawn().status;
+  if (!success) throw new Error(`${program} ${args[0] ?? ""} failed`);
 }

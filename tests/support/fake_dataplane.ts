@@ -1,5 +1,6 @@
 /** A dataplane in memory: what the care loop does to it can be looked at, refused and cut off. */
 
+import type { CareGround } from "../../src/care/run.ts";
 import type { Blindness, Dataplane, Look } from "../../src/dataplane/dataplane.ts";
 import { routeKey } from "../../src/desired/owned.ts";
 import { printEndpoint } from "../../src/model/endpoint.ts";
@@ -15,6 +16,17 @@ import { type Link, printInterfaceAddress, type Route } from "../../src/model/li
 import { printSetEntry, type SetEntry } from "../../src/model/masquerade.ts";
 import type { ObservedMasquerade, Scope } from "../../src/plan/observed.ts";
 import type { Step } from "../../src/plan/step.ts";
+
+/** What care stands on when all is in memory. */
+export function fakeGround(dataplane: FakeDataplane): CareGround {
+  return {
+    dataplane,
+    means: { kind: "kernel", rules: "iptables" },
+    farewell: "leaving everything in place",
+    choice: "as tests have it",
+    ready: () => Promise.resolve(),
+  };
+}
 
 const IDLE: ServerConnections = { active: 0, inactive: 0, persistent: 0 };
 

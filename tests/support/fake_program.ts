@@ -6,7 +6,7 @@ import { processHost } from "../../src/cli/host.ts";
 import { processOutput } from "../../src/cli/output.ts";
 import { runCli } from "../../src/cli/program.ts";
 import { MemoryIpvsTable } from "../../src/kernel/memory/ipvs_table.ts";
-import { FakeDataplane } from "./fake_dataplane.ts";
+import { FakeDataplane, fakeGround } from "./fake_dataplane.ts";
 
 function openGround(): Promise<CareGround> {
   const dataplane = new FakeDataplane();
@@ -17,13 +17,7 @@ function openGround(): Promise<CareGround> {
     dataplane.applied.length = 0;
     return apply(steps);
   };
-  return Promise.resolve({
-    dataplane,
-    means: { kind: "kernel", rules: "iptables" },
-    choice: "all in memory",
-    farewell: "forgetting everything",
-    ready: () => Promise.resolve(),
-  });
+  return Promise.resolve(fakeGround(dataplane));
 }
 
 const openIpvsTable = () => Promise.resolve(new MemoryIpvsTable());

@@ -12,7 +12,7 @@ import { type Endpoint, printEndpoint } from "../../src/model/endpoint.ts";
 import { stepText } from "../../src/plan/text.ts";
 import type { CareRecord } from "../../src/state/record.ts";
 import { FakeClock, settled } from "./fake_clock.ts";
-import { FakeDataplane } from "./fake_dataplane.ts";
+import { FakeDataplane, fakeGround } from "./fake_dataplane.ts";
 import { withFolder } from "./process.ts";
 
 const REFUSED: ProbeResult = { ok: false, reason: "connection refused" };
@@ -60,14 +60,7 @@ export class ServeLab {
         this.control = handlers;
         return { close: () => Promise.resolve() };
       },
-      openGround: () =>
-        Promise.resolve({
-          dataplane,
-          means: { kind: "kernel", rules: "iptables" },
-          farewell: "leaving everything in place",
-          choice: "as tests have it",
-          ready: () => Promise.resolve(),
-        }),
+      openGround: () => Promise.resolve(fakeGround(dataplane)),
       probe: ({ path }) => ({
         describe: (server) => `GET ${printEndpoint(server)}${path}`,
         run: (server) => this.#probe(server),

@@ -5,7 +5,7 @@ import { type CareWorld, runCare } from "../../src/care/run.ts";
 import { configureLogs, resetLogs } from "../../src/log.ts";
 import { careConfig } from "../support/care_arbitraries.ts";
 import { FakeClock, settled } from "../support/fake_clock.ts";
-import { FakeDataplane } from "../support/fake_dataplane.ts";
+import { FakeDataplane, fakeGround } from "../support/fake_dataplane.ts";
 import { withFolder } from "../support/process.ts";
 
 class Host {
@@ -23,14 +23,7 @@ class Host {
       clock,
       pid: 7,
       unit: undefined,
-      openGround: () =>
-        Promise.resolve({
-          dataplane,
-          means: { kind: "kernel", rules: "iptables" },
-          farewell: "leaving everything in place",
-          choice: "as tests have it",
-          ready: () => Promise.resolve(),
-        }),
+      openGround: () => Promise.resolve(fakeGround(dataplane)),
       probe: () => ({ describe: () => "GET", run: () => Promise.resolve({ ok: true }) }),
       openNotifier: () => undefined,
       out: () => {},

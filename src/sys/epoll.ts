@@ -23,13 +23,19 @@ const BATCH = 512;
 /** struct epoll_event is packed on x86-64 only: 32 bits of events, 64 of our own. */
 const WORDS = Deno.build.arch === "x86_64" ? 3 : 4;
 
-export class Epoll {
+/** Each socket has an owner, to be told. */
+export class Epoll<Owner> {
   readonly #library = socketLibrary();
   readonly #fd: number;
   /** Written to, it ends a wait. */
   readonly #bell: number;
   readonly #events = new Int32Array(BATCH * WORDS);
   readonly #one = new Int32Array(WORDS);
+  /** By descriptor. */
+  readonly #owners: (Owner | undefined)[] = [];
+  /** The kernel gives a descriptor's number to the next socket at once; events of the last one are told by it. */
+  readonly #stamps: number[] = [];
+  #stamp = 0;
 
   constructor() {
     this.#fd = this.#library.epoll_create1(EPOLL_CLOEXEC);
@@ -40,14 +46,26 @@ export class Epoll {
       this.#library.close(this.#fd);
       throw error;
     }
-    this.add(this.#bell, 0, READABLE);
+    this.#control(this.#bell, 0, READABLE);
   }
 
   /**
-   * From here on events of the socket come, each once. The stamp tells it from a later one of that
-   * number. It leaves by itself when it is closed.
+   * From here on events of the socket come, each once. It leaves by itself when it is closed; its owner is to
+   * be forgotten before. False where the kernel has no memory for it.
    */
-  add(fd: number, stamp: number, events: number): boolean {
+  add(fd: number, events: number, owner: Owner): boolean {
+    const stamp = this.#stamp = (this.#stamp + 1) | 0;
+    if (!this.#control(fd, stamp, events)) return false;
+    this.#owners[fd] = owner;
+    this.#stamps[fd] = stamp;
+    return true;
+  }
+
+  forget(fd: number): void {
+    this.#owners[fd] = undefined;
+  }
+
+  #control(fd: number, stamp: number, events: number): boolean {
     const one = this.#one;
     one[0] = events | EDGE_TRIGGERED;
     one[WORDS - 2] = fd;
@@ -76,12 +94,11 @@ export class Epoll {
     return this.#events[index * WORDS]!;
   }
 
-  fd(index: number): number {
-    return this.#events[index * WORDS + WORDS - 2]!;
-  }
-
-  stamp(index: number): number {
-    return this.#events[index * WORDS + WORDS - 1]!;
+  /** Whose event it is; undefined where that socket is gone. */
+  owner(index: number): Owner | undefined {
+    const fd = this.#events[index * WORDS + WORDS - 2]!;
+    const stamp = this.#events[index * WORDS + WORDS - 1]!;
+    return this.#stamps[fd] === stamp ? this.#owners[fd] : undefined;
   }
 
   close(): void {

@@ -22,12 +22,7 @@ const BUSY_MS = 3;
 const TURN_MS = 1;
 
 export class Reactor {
-  readonly #epoll = new Epoll();
-  /** By descriptor. */
-  readonly #watchers: (Watcher | undefined)[] = [];
-  /** The kernel gives a descriptor's number to the next socket at once; events of the last one are told by it. */
-  readonly #stamps: number[] = [];
-  #stamp = 0;
+  readonly #epoll = new Epoll<Watcher>();
   #unfinished: Unfinished[] = [];
   readonly #onError: (error: unknown) => void;
   #isClosed = false;
@@ -41,16 +36,12 @@ export class Reactor {
 
   /** False where the kernel has no memory for it. */
   watch(fd: number, events: number, watcher: Watcher): boolean {
-    const stamp = this.#stamp = (this.#stamp + 1) | 0;
-    if (!this.#epoll.add(fd, stamp, events)) return false;
-    this.#watchers[fd] = watcher;
-    this.#stamps[fd] = stamp;
-    return true;
+    return this.#epoll.add(fd, events, watcher);
   }
 
   /** To be called before the socket is closed. */
   forget(fd: number): void {
-    this.#watchers[fd] = undefined;
+    this.#epoll.forget(fd);
   }
 
   /** Calls back when all others have had their turn. */
@@ -90,10 +81,8 @@ export class Reactor {
 
   #dispatch(count: number): void {
     for (let i = 0; i < count; i++) {
-      const fd = this.#epoll.fd(i);
-      const watcher = this.#watchers[fd];
-      if (watcher === undefined || this.#stamps[fd] !== this.#epoll.stamp(i)) continue;
-      this.#guard(watcher, () => watcher.onReady(this.#epoll.events(i)));
+      const watcher = this.#epoll.owner(i);
+      if (watcher) this.#guard(watcher, () => watcher.onReady(this.#epoll.events(i)));
     }
   }
 

@@ -10,11 +10,7 @@ const TURNS = 30;
 
 /** Runs only as long as there is a socket. */
 export class SocketPoll {
-  readonly #epoll = new Epoll();
-  /** By descriptor. */
-  readonly #watchers: ((() => void) | undefined)[] = [];
-  readonly #stamps: number[] = [];
-  #stamp = 0;
+  readonly #epoll = new Epoll<() => void>();
   #active = 0;
   #isRunning = false;
   /** Another thread waits for the next event. */
@@ -22,10 +18,7 @@ export class SocketPoll {
 
   /** Calls back whenever the socket may be read or written; false where the kernel has no memory for it. */
   watch(fd: number, onReady: () => void): boolean {
-    const stamp = this.#stamp = (this.#stamp + 1) | 0;
-    if (!this.#epoll.add(fd, stamp, READABLE | WRITABLE)) return false;
-    this.#watchers[fd] = onReady;
-    this.#stamps[fd] = stamp;
+    if (!this.#epoll.add(fd, READABLE | WRITABLE, onReady)) return false;
     this.#active++;
     if (!this.#isRunning) void this.#run();
     return true;
@@ -33,7 +26,7 @@ export class SocketPoll {
 
   /** To be called once, before the socket is closed. */
   forget(fd: number): void {
-    this.#watchers[fd] = undefined;
+    this.#epoll.forget(fd);
     this.#active--;
     if (this.#active === 0 && this.#isResting) this.#epoll.ring();
   }
@@ -59,9 +52,6 @@ export class SocketPoll {
   }
 
   #dispatch(count: number): void {
-    for (let i = 0; i < count; i++) {
-      const fd = this.#epoll.fd(i);
-      if (this.#stamps[fd] === this.#epoll.stamp(i)) this.#watchers[fd]?.();
-    }
+    for (let i = 0; i < count; i++) this.#epoll.owner(i)?.();
   }
 }

@@ -32,11 +32,6 @@ export class Agenda<T extends Due> {
     return first;
   }
 
-  /** Puts the next one where it belongs, after its time was moved to later. */
-  postponed(): void {
-    if (this.#heap.length > 1) this.#sink(0);
-  }
-
   /** Keeps those that it says, and forgets the others. */
   keep(isKept: (each: T) => boolean): void {
     const kept = this.#heap.filter(isKept);

@@ -2,7 +2,8 @@
 
 import type { ServiceConfig } from "../config/config.ts";
 import { desireService } from "../desired/desire.ts";
-import type { HealthStates } from "../desired/servers.ts";
+import type { HealthStates } from "../desired/quorum.ts";
+import type { Regime } from "../desired/servers.ts";
 import type { DesiredService } from "../desired/state.ts";
 import { learnWeights } from "../desired/weights.ts";
 import type { ServerEntry, ServiceEntry } from "../model/ipvs.ts";
@@ -19,8 +20,17 @@ export interface Cared {
   readonly config: ServiceConfig;
   readonly table: readonly ServerEntry[];
   readonly desired: DesiredService;
+  readonly hasQuorum: boolean;
+  readonly regime: Regime;
+  /** Later it may be another one, though nothing happens. */
+  readonly isTimed: boolean;
   /** Which health it was found out by: see PassMemory. */
   readonly version: number | undefined;
+}
+
+export interface QuorumTurn {
+  readonly config: ServiceConfig;
+  readonly hasQuorum: boolean;
 }
 
 export interface CarerInput {
@@ -37,6 +47,8 @@ export class Carer {
   readonly cared: Cared[] = [];
   readonly services = new Map<string, ServiceMemory>();
   readonly settled = new Set<string>();
+  /** Services that have lost their quorum, or have it again. */
+  readonly turns: QuorumTurn[] = [];
   readonly #input: CarerInput;
 
   constructor(input: CarerInput) {
@@ -58,12 +70,16 @@ export class Carer {
     const table = entry?.servers ?? NO_SERVERS;
     const states = health.get(name) ?? NOT_PROBED;
     const weights = learnWeights(before.weights, config.servers, table);
-    const { service, drains } = desireService(config, {
-      ...{ health: states, weights, drains: before.drains, table, nowMs },
+    const hadQuorum = before.quorum ?? config.quorum.start === "up";
+    const { service, drains, hasQuorum, regime, isTimed } = desireService(config, {
+      ...{ health: states, weights, drains: before.drains, hadQuorum, table, nowMs },
     });
-    this.cared.push({ config, table, desired: service, version });
+    const rest = { hasQuorum, regime, isTimed, version };
+    this.cared.push({ config, table, desired: service, ...rest });
+    if (hasQuorum !== hadQuorum) this.turns.push({ config, hasQuorum });
     const ill = illOf(states, before);
-    this.services.set(name, withMemory(before, { weights, drains, health: ill }));
+    const quorum = hasQuorum;
+    this.services.set(name, withMemory(before, { weights, drains, health: ill, quorum }));
   }
 }
 
@@ -102,7 +118,7 @@ export class PassMemory {
   keep(cared: Cared, entry: ServiceEntry, memory: ServiceMemory): void {
     const { name } = cared.config;
     // Where time decides nothing stays as it is.
-    if (memory.drains.size > 0) this.#settled.delete(name);
+    if (cared.isTimed) this.#settled.delete(name);
     else this.#settled.set(name, { cared, entry, memory });
   }
 
@@ -126,7 +142,8 @@ function isSameList(a: readonly unknown[], b: readonly unknown[]): boolean {
 /** The very same memory where nothing differs. */
 export function withMemory(memory: ServiceMemory, news: Partial<ServiceMemory>): ServiceMemory {
   const next = { ...memory, ...news };
-  const isSame = next.weights === memory.weights && isSameMap(next.drains, memory.drains) &&
+  const isSame = next.weights === memory.weights && next.quorum === memory.quorum &&
+    isSameMap(next.drains, memory.drains) &&
     isSameMap(next.health, memory.health);
   return isSame ? memory : next;
 }

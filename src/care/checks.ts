@@ -1,10 +1,20 @@
 /** The checks of all servers of all services, and what they make of each server's health. */
 
 import type { Clock } from "../clock.ts";
+import type { CheckRequest } from "../config/check.ts";
 import type { CheckConfig, Config, ServerConfig, ServiceConfig } from "../config/config.ts";
-import type { HealthStates } from "../desired/servers.ts";
+import type { HealthStates } from "../desired/quorum.ts";
 import type { Probe, ProbeResult } from "../health/probes/probe.ts";
-import { downHealth, initialHealth, reduceHealth, type ServerHealth } from "../health/reducer.ts";
+import {
+  type CheckHealth,
+  downHealth,
+  initialCheck,
+  initialHealth,
+  judge,
+  reduceCheck,
+  reduceServer,
+  type ServerHealth,
+} from "../health/reducer.ts";
 import { type ProbeTarget, type Probing, startProbes } from "../health/scheduler.ts";
 import type { CareRecord, Illness } from "../state/record.ts";
 import type { Journal } from "./journal.ts";
@@ -13,11 +23,22 @@ export interface ChecksOptions {
   readonly config: Config;
   readonly clock: Clock;
   readonly journal: Journal;
-  readonly probeOf: (check: CheckConfig["request"]) => Probe;
+  readonly probeOf: (check: CheckRequest) => Probe;
   /** What was known of servers when the last process ended. */
   readonly remembered: CareRecord["services"];
-  /** Some server's state is another one. */
+  /** Some server's state or weight is another one. */
   readonly onChange: () => void;
+  /** A server has gone, or is back. */
+  readonly onTurn?: (turn: ServerTurn) => void;
+}
+
+export interface ServerTurn {
+  /** Of the service. */
+  readonly service: string;
+  readonly server: ServerConfig;
+  readonly isUp: boolean;
+  /** Why it has gone. */
+  readonly reason: string | undefined;
 }
 
 /** How a check ended, in words. */
@@ -28,35 +49,44 @@ export interface LastCheck {
   readonly atMs: number;
 }
 
-/** One check that is made again and again. */
+/** One check that is made again and again, for all servers of all services that want to know. */
 interface Target extends ProbeTarget {
-  readonly service: string;
-  readonly server: string;
   readonly check: CheckConfig;
+  readonly subjects: Subject[];
+}
+
+/** A server of a service, by the checks that it has. */
+interface Subject {
+  readonly service: string;
+  readonly server: ServerConfig;
+  readonly targets: readonly string[];
 }
 
 export class Checks {
   readonly #options: ChecksOptions;
   readonly #health = new Map<string, Map<string, ServerHealth>>();
-  /** By what is asked, so that a probe is the same one as long as that is the same. */
-  #probes = new Map<string, Probe>();
-  /** Those that have never come to an end, by the targets' ids. */
+  /** By the targets' ids, as are the others. */
+  readonly #checks = new Map<string, CheckHealth>();
+  readonly #last = new Map<string, LastCheck>();
+  /** Those that have never come to an end. */
   readonly #unchecked = new Set<string>();
+  readonly #watches = new Map<string, Disposable>();
+  /** By what is checked and how, so that a probe is the same one as long as that is the same. */
+  #kinds = new Map<string, Kind>();
+  readonly #kindOf = new WeakMap<CheckConfig, string>();
+  #nextKind = 0;
   /** Grows with every change of a server's state, by services' names. */
   readonly #versions = new Map<string, number>();
-  /** The last one of each target that came to its end. */
-  readonly #last = new Map<string, LastCheck>();
-  #targets: readonly Target[] = [];
+  #targets: ReadonlyMap<string, Target> = new Map();
+  /** By services' and servers' names. */
+  #subjects: ReadonlyMap<string, Subject> = new Map();
   #probing: Probing<Target> | undefined;
 
   constructor(options: ChecksOptions) {
     this.#options = options;
     const { config, remembered } = options;
     const illness = config.remembersHealth ? remembered : NOTHING_REMEMBERED;
-    for (const service of config.services) {
-      this.#adopt(service, (name) => illness.get(service.name)?.health.get(name));
-    }
-    this.#retarget(config);
+    this.#adoptAll(config, (service, server) => illness.get(service)?.health.get(server));
   }
 
   /** By services' names. */
@@ -74,20 +104,33 @@ export class Checks {
     return this.#unchecked.size === 0;
   }
 
-  /** The last check of that server, if one has ended. */
+  /** How many results in a row the first of the server's checks has had. */
+  counts(service: string, server: string): Pick<CheckHealth, "failures" | "successes"> | undefined {
+    const [id] = this.#subjects.get(subjectKey(service, server))?.targets ?? [];
+    const health = id === undefined ? undefined : this.#checks.get(id);
+    return health && { failures: health.failures, successes: health.successes };
+  }
+
+  /** The last check of that server, if one has ended; of several, the first that is bad. */
   last(service: string, server: string): LastCheck | undefined {
-    return this.#last.get(targetId(service, server));
+    const ids = this.#subjects.get(subjectKey(service, server))?.targets ?? [];
+    const ended = ids.map((id) => this.#last.get(id)).filter((each) => each !== undefined);
+    return ended.find(({ ok }) => !ok) ?? ended[0];
   }
 
   start(): void {
     const { config, clock } = this.#options;
     this.#probing = startProbes({
-      ...{ targets: this.#targets, clock, atOnce: config.checksAtOnce },
+      ...{ targets: [...this.#targets.values()], clock, atOnce: config.checksAtOnce },
       onResult: (target, result) => this.#onResult(target, result),
+      intervalNow: ({ id, check }) => intervalOf(check, this.#checks.get(id)),
     });
+    this.#follow();
   }
 
   stop(): Promise<void> {
+    for (const watch of this.#watches.values()) watch[Symbol.dispose]();
+    this.#watches.clear();
     return this.#probing?.stop() ?? Promise.resolve();
   }
 
@@ -95,22 +138,35 @@ export class Checks {
   reconfigure(config: Config): void {
     const listed = new Set(config.services.map(({ name }) => name));
     for (const name of this.#health.keys()) if (!listed.has(name)) this.#health.delete(name);
-    for (const service of config.services) this.#adopt(service, () => undefined);
-    this.#retarget(config);
-    this.#probing?.setTargets(this.#targets);
+    this.#adoptAll(config, () => undefined);
+    this.#probing?.setTargets([...this.#targets.values()]);
+    if (this.#probing) this.#follow();
+  }
+
+  #adoptAll(
+    config: Config,
+    remembered: (service: string, server: string) => Illness | undefined,
+  ): void {
+    this.#retarget(config, remembered);
+    for (const service of config.services) {
+      this.#adopt(service, (server) => remembered(service.name, server));
+    }
   }
 
   /** Keeps what is known of the service's servers, and begins with those of which nothing is. */
   #adopt(
-    { name: service, servers, start }: ServiceConfig,
+    { name: service, servers, sorry }: ServiceConfig,
     remembered: (server: string) => Illness | undefined,
   ): void {
-    const { clock } = this.#options;
+    const nowMs = this.#options.clock.wallMs();
     const before = this.#health.get(service);
     const states = new Map<string, ServerHealth>();
-    for (const { name, check } of servers.values()) {
+    for (const server of withSorry(servers, sorry)) {
+      const { name, checks } = server;
       // What is never checked would never come back.
-      if (check) states.set(name, before?.get(name) ?? this.#begin(start, remembered(name), clock));
+      if (checks.length === 0) continue;
+      const known = before?.get(name);
+      states.set(name, known ?? this.#begin(service, server, remembered(name), nowMs));
     }
     this.#health.set(service, states);
     // What was known of others may be forgotten, and what begins may be down.
@@ -118,81 +174,186 @@ export class Checks {
   }
 
   #begin(
-    start: ServiceConfig["start"],
+    service: string,
+    server: ServerConfig,
     illness: Illness | undefined,
-    clock: Clock,
+    nowMs: number,
   ): ServerHealth {
     if (illness) return downHealth(illness);
-    const nowMs = clock.wallMs();
-    if (start === "up") return initialHealth(nowMs);
-    const reason = "not proven yet";
+    const { isGood, weight, reason = "not proven yet" } = this.#judge(service, server);
+    if (isGood) return { ...initialHealth(nowMs), weight };
     return downHealth({ state: "down", sinceMs: nowMs, failedMs: undefined, reason });
   }
 
-  #retarget({ services }: Config): void {
-    const known = new Set(this.#targets.map(({ id }) => id));
-    const isUnchecked = (id: string) => !known.has(id) || this.#unchecked.has(id);
-    const probes = this.#probes;
-    this.#probes = new Map();
-    this.#targets = services.flatMap((service) => this.#targetsOf(service, probes));
-    const all = new Set(this.#targets.map(({ id }) => id));
-    const ids = [...all].filter(isUnchecked);
-    for (const id of known) if (!all.has(id)) this.#last.delete(id);
-    this.#unchecked.clear();
-    for (const id of ids) this.#unchecked.add(id);
+  #judge(service: string, { name, checks, need }: ServerConfig) {
+    const { targets = [] } = this.#subjects.get(subjectKey(service, name)) ?? {};
+    const verdicts = checks.map(({ failedWeight }, i) => {
+      return { health: this.#checks.get(targets[i]!)!, failedWeight };
+    });
+    return judge(verdicts, need);
   }
 
-  #targetsOf(
-    { name: service, servers }: ServiceConfig,
-    probes: ReadonlyMap<string, Probe>,
-  ): Target[] {
-    const targets: Target[] = [];
-    for (const server of servers.values()) {
-      const { check, name } = server;
-      if (!check) continue;
-      const endpoint = endpointOf(server, check);
-      const { intervalMs } = check;
-      const id = targetId(service, name);
-      const probe = this.#probeOf(check.request, probes);
-      targets.push({ id, endpoint, probe, intervalMs, service, server: name, check });
+  /** Finds out what is to be checked, and for whom. */
+  #retarget(
+    { services }: Config,
+    remembered: (service: string, server: string) => Illness | undefined,
+  ): void {
+    const before = this.#targets;
+    const kinds = this.#kinds;
+    this.#kinds = new Map();
+    const targets = new Map<string, Target>();
+    const subjects = new Map<string, Subject>();
+    for (const { name: service, servers, sorry } of services) {
+      for (const server of withSorry(servers, sorry)) {
+        if (server.checks.length === 0) continue;
+        const ids = server.checks.map((check) => this.#targetOf(server, check, kinds, targets));
+        const subject = { service, server, targets: ids };
+        subjects.set(subjectKey(service, server.name), subject);
+        const isIll = remembered(service, server.name) !== undefined;
+        for (const id of ids) this.#join(targets.get(id)!, subject, isIll);
+      }
     }
-    return targets;
+    this.#targets = targets;
+    this.#subjects = subjects;
+    for (const id of before.keys()) if (!targets.has(id)) this.#forget(id);
   }
 
-  /** The one that asks the same, if there was one before. */
-  #probeOf(request: CheckConfig["request"], before: ReadonlyMap<string, Probe>): Probe {
-    const key = JSON.stringify(request);
-    let probe = this.#probes.get(key);
-    if (!probe) {
-      probe = before.get(key) ?? this.#options.probeOf(request);
-      this.#probes.set(key, probe);
+  #join({ id, check, subjects }: Target, subject: Subject, isIll: boolean): void {
+    subjects.push(subject);
+    if (this.#checks.has(id)) return;
+    this.#checks.set(id, initialCheck(check.start === "up" && !isIll));
+    this.#unchecked.add(id);
+  }
+
+  #forget(id: string): void {
+    this.#checks.delete(id);
+    this.#last.delete(id);
+    this.#unchecked.delete(id);
+    this.#watches.get(id)?.[Symbol.dispose]();
+    this.#watches.delete(id);
+  }
+
+  /** The target of that check of that server, which others may have already. */
+  #targetOf(
+    { address, port }: ServerConfig,
+    check: CheckConfig,
+    before: ReadonlyMap<string, Kind>,
+    targets: Map<string, Target>,
+  ): string {
+    const { number, probe } = this.#kind(check, before);
+    const endpoint = { address: check.address ?? address, port: check.port ?? port };
+    const id = `${endpoint.address} ${endpoint.port} ${number}`;
+    if (targets.has(id)) return id;
+    const { intervalMs, jitter, spreadMs } = check;
+    targets.set(id, {
+      ...{ id, endpoint, probe, intervalMs, jitter, check, subjects: [] },
+      ...(spreadMs !== undefined && { spreadMs }),
+    });
+    return id;
+  }
+
+  /** The one that checks in the same way, if there was one before. */
+  #kind(check: CheckConfig, before: ReadonlyMap<string, Kind>): Kind {
+    let key = this.#kindOf.get(check);
+    if (key === undefined) {
+      key = JSON.stringify(check);
+      this.#kindOf.set(check, key);
     }
-    return probe;
+    let kind = this.#kinds.get(key);
+    if (!kind) {
+      kind = before.get(key) ??
+        { number: this.#nextKind++, probe: this.#options.probeOf(check.request) };
+      this.#kinds.set(key, kind);
+    }
+    return kind;
   }
 
-  #onResult({ id, service, server, check, probe, endpoint }: Target, result: ProbeResult): void {
-    const { clock, journal, onChange } = this.#options;
+  /** What can tell of news need not be waited for. */
+  #follow(): void {
+    for (const { id, probe } of this.#targets.values()) {
+      if (!probe.watch || this.#watches.has(id)) continue;
+      try {
+        this.#watches.set(id, probe.watch(() => this.#probing?.probeNow(id)));
+      } catch (error) {
+        this.#options.journal.warn("what it says is seen only at each interval", error);
+      }
+    }
+  }
+
+  #onResult(target: Target, result: ProbeResult): void {
+    const { clock, journal } = this.#options;
+    const { id, check, probe, endpoint, subjects } = target;
+    const before = this.#checks.get(id);
+    if (!before) return;
     const atMs = clock.wallMs();
     this.#unchecked.delete(id);
-    this.#last.set(id, { ok: result.ok, text: result.ok ? "ok" : result.reason, atMs });
-    const states = this.#health.get(service);
-    const before = states?.get(server);
-    if (!states || !before) return;
-    const after = reduceHealth(before, result, check, atMs);
-    states.set(server, after);
-    journal.probe(probe.describe(endpoint), result, before, after);
-    if (after.state === before.state) return;
-    this.#versions.set(service, this.version(service) + 1);
-    onChange();
+    this.#last.set(id, { ok: result.ok, text: result.ok ? "ok" : textOf(result), atMs });
+    const isIgnored = !result.ok && result.unable === true && check.unable === "ignore";
+    const after = isIgnored
+      ? { ...before, lastReason: result.reason }
+      : reduceCheck(before, result, check);
+    this.#checks.set(id, after);
+    const what = probe.describe(endpoint);
+    const failedMs = this.#failedMs(subjects[0]) ?? atMs;
+    journal.probe(what, result, before, after, atMs - failedMs);
+    let isChanged = false;
+    for (const subject of subjects) {
+      if (this.#apply(subject, !result.ok && !isIgnored, atMs)) isChanged = true;
+    }
+    if (isChanged) this.#options.onChange();
   }
+
+  #failedMs(subject: Subject | undefined): number | undefined {
+    return subject && this.#health.get(subject.service)?.get(subject.server.name)?.failedMs;
+  }
+
+  /** Whether a server is in another state now, or wants another weight. */
+  #apply({ service, server }: Subject, isFailure: boolean, nowMs: number): boolean {
+    const states = this.#health.get(service);
+    const before = states?.get(server.name);
+    if (!states || !before) return false;
+    const after = reduceServer(before, this.#judge(service, server), isFailure, nowMs);
+    if (after === before) return false;
+    states.set(server.name, after);
+    if (after.state === before.state && after.weight === before.weight) return false;
+    const isUp = after.state === "up";
+    if (isUp !== (before.state === "up")) {
+      const reason = isUp ? undefined : after.lastReason;
+      this.#options.onTurn?.({ service, server, isUp, reason });
+    }
+    this.#versions.set(service, this.version(service) + 1);
+    return true;
+  }
+}
+
+interface Kind {
+  readonly number: number;
+  readonly probe: Probe;
 }
 
 const NOTHING_REMEMBERED: CareRecord["services"] = new Map();
 
-function targetId(service: string, server: string): string {
+function subjectKey(service: string, server: string): string {
   return `${service} ${server}`;
 }
 
-function endpointOf({ address, port }: ServerConfig, check: CheckConfig) {
-  return { address, port: check.port ?? port };
+function* withSorry(
+  servers: ServiceConfig["servers"],
+  sorry: ServiceConfig["sorry"],
+): Generator<ServerConfig> {
+  yield* servers.values();
+  // One that is listed too is checked as what it is there.
+  if (sorry && !servers.has(sorry.server.name)) yield sorry.server;
+}
+
+function textOf({ reason, unable }: Extract<ProbeResult, { ok: false }>): string {
+  return unable ? `could not be made: ${reason}` : reason;
+}
+
+function intervalOf(check: CheckConfig, health: CheckHealth | undefined): number {
+  const { intervalMs, fastIntervalMs, downIntervalMs } = check;
+  if (!health) return intervalMs;
+  const { isUp, failures, successes } = health;
+  if (isUp) return failures > 0 ? fastIntervalMs : intervalMs;
+  return successes > 0 ? fastIntervalMs : downIntervalMs;
 }

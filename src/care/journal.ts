@@ -3,8 +3,9 @@
 import { getLogger, type Logger } from "@logtape/logtape";
 import { LvscareError } from "../errors.ts";
 import type { ProbeResult } from "../health/probes/probe.ts";
-import type { ServerHealth } from "../health/reducer.ts";
+import type { CheckHealth } from "../health/reducer.ts";
 import { logText, stepText } from "../plan/text.ts";
+import type { QuorumTurn } from "./carer.ts";
 import type { PassResult } from "./pass.ts";
 
 export class Journal {
@@ -63,15 +64,36 @@ export class Journal {
     this.#log.error`a pass failed: ${words(error)}`;
   }
 
-  probe(what: string, result: ProbeResult, before: ServerHealth, after: ServerHealth): void {
+  quorum({ config: { name, sorry, quorum }, hasQuorum }: QuorumTurn): void {
+    if (hasQuorum) this.#log.info`${name}: has its quorum again`;
+    else {
+      const then = sorry
+        ? `: ${sorry.server.name} stands in`
+        : quorum.without === "withdraw"
+        ? ": its address is withdrawn"
+        : "";
+      this.#log.warn`${name}: has lost its quorum${then}`;
+    }
+  }
+
+  /** What one check has come to; `downMs` is for how long its server was not up before. */
+  probe(
+    what: string,
+    result: ProbeResult,
+    before: CheckHealth,
+    after: CheckHealth,
+    downMs: number,
+  ): void {
     if (!result.ok) {
-      const text = `probe error: ${what}: ${result.reason}`;
+      const trouble = result.unable ? "check not possible" : "probe error";
+      const text = `${trouble}: ${what}: ${result.reason}`;
       // A server that stays down says so every few seconds, and once is enough.
-      const isNews = before.failures === 0 || before.lastReason !== result.reason;
+      const isNews = before.lastReason !== result.reason ||
+        (before.failures === 0 && after.failures > 0);
       if (isNews) this.#log.warn`${text}`;
       else this.#log.debug`${text}`;
-    } else if (before.state !== "up" && after.state === "up") {
-      const seconds = Math.round((after.sinceMs - (before.failedMs ?? after.sinceMs)) / 1000);
+    } else if (!before.isUp && after.isUp) {
+      const seconds = Math.round(downMs / 1000);
       this.#log.info`probe ok again: ${what}, after ${seconds}s`;
     } else this.#log.debug`probe ok: ${what}`;
   }

@@ -1,7 +1,8 @@
 /** The loop: passes when something happened and at least every interval, and probes beside them. */
 
 import type { Clock } from "../clock.ts";
-import type { CheckConfig, Config } from "../config/config.ts";
+import type { CheckRequest } from "../config/check.ts";
+import type { Config } from "../config/config.ts";
 import type { Dataplane } from "../dataplane/dataplane.ts";
 import type { Means } from "../desired/surroundings.ts";
 import type { Probe } from "../health/probes/probe.ts";
@@ -13,7 +14,8 @@ import type { Instance } from "./instance.ts";
 import type { Journal } from "./journal.ts";
 import type { Notifier } from "./notify.ts";
 import type { StepOutcome } from "./apply.ts";
-import { PassMemory } from "./carer.ts";
+import { PassMemory, type QuorumTurn } from "./carer.ts";
+import type { Notifications } from "./notifications.ts";
 import { NOTHING_TO_SEE, type PassInput, runFew, runPass } from "./pass.ts";
 
 /** How soon a change by others is noticed, where the kernel tells of it. */
@@ -39,10 +41,12 @@ export interface LoopOptions {
   readonly config: Config;
   readonly ground: LoopGround;
   readonly instance: Instance;
-  readonly probeOf: (check: CheckConfig["request"]) => Probe;
+  readonly probeOf: (check: CheckRequest) => Probe;
   readonly clock: Clock;
   readonly journal: Journal;
   readonly notifier?: Notifier | undefined;
+  /** Tells whoever wants to know what becomes of services and servers. */
+  readonly notifications?: Notifications | undefined;
 }
 
 /** Everything that an instance knows, as values for JSON. */
@@ -80,6 +84,7 @@ export class CareLoop {
   #isStopped = false;
   #stopping: Promise<void> | undefined;
   #passedAtMs = 0;
+  #isTimed = false;
 
   constructor(options: LoopOptions) {
     const { config, instance } = options;
@@ -90,6 +95,7 @@ export class CareLoop {
       ...options,
       remembered: this.#record.services,
       onChange: () => this.requestPass(),
+      onTurn: (turn) => options.notifications?.server(turn),
     });
   }
 
@@ -104,8 +110,8 @@ export class CareLoop {
     const { notifier } = this.#options;
     this.#checks.start();
     this.#every(() => this.#config.intervalMs, () => this.requestPass());
-    this.#every(() => this.#isDraining ? DRAIN_MS : this.#config.intervalMs, () => {
-      if (this.#isDraining) this.requestPass();
+    this.#every(() => this.#isWaiting ? DRAIN_MS : this.#config.intervalMs, () => {
+      if (this.#isWaiting) this.requestPass();
     });
     this.#watch(WATCH_MS);
     const beat = notifier?.watchdogIntervalMs;
@@ -143,8 +149,9 @@ export class CareLoop {
     });
     if (few.length === 0 || few.length > FEW) return;
     try {
-      const { record, outcomes } = await runFew(this.#input(), few);
+      const { record, outcomes, turns } = await runFew(this.#input(), few);
       this.#record = record;
+      for (const turn of turns) this.#tell(turn);
       this.#outcomes?.push(...outcomes);
       journal.steps(outcomes);
     } catch (error) {
@@ -191,8 +198,9 @@ export class CareLoop {
 
   async #stop(): Promise<void> {
     this.#isStopped = true;
+    const told = this.#options.notifications?.end(this.#config, this.#checks.health);
     for (const timer of this.#timers) timer.cancel();
-    const ended = Promise.all([this.#checks.stop(), this.#running]);
+    const ended = Promise.all([this.#checks.stop(), this.#running, told]);
     const late = Promise.withResolvers<void>();
     const timer = this.#options.clock.after(STOP_MS, late.resolve);
     await Promise.race([ended, late.promise]);
@@ -217,6 +225,7 @@ export class CareLoop {
         servers: [...servers.keys()].map((server) => ({
           server,
           ...this.#checks.health.get(name)?.get(server),
+          ...this.#checks.counts(name, server),
           weight: services.get(name)?.weights.get(server),
         })),
         leaving: Object.fromEntries(services.get(name)?.drains ?? []),
@@ -226,11 +235,15 @@ export class CareLoop {
     };
   }
 
-  get #isDraining(): boolean {
-    const { leaving, services } = this.#record;
-    if (leaving.size > 0) return true;
-    for (const { drains } of services.values()) if (drains.size > 0) return true;
-    return false;
+  /** Time alone will change something. */
+  get #isWaiting(): boolean {
+    return this.#isTimed || this.#record.leaving.size > 0;
+  }
+
+  #tell(turn: QuorumTurn): void {
+    const { journal, notifications } = this.#options;
+    journal.quorum(turn);
+    notifications?.quorum(turn);
   }
 
   #save(record: CareRecord): void {
@@ -265,6 +278,8 @@ export class CareLoop {
         const result = await runPass(this.#input());
         this.#record = result.record;
         this.#scope = result.scope;
+        this.#isTimed = result.isTimed;
+        for (const turn of result.turns) this.#tell(turn);
         this.#outcomes?.push(...result.outcomes);
         journal.pass(result);
         isWhole = result.look.blind.length === 0 &&

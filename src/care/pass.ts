@@ -2,7 +2,7 @@
 
 import type { CareConfig } from "../config/care.ts";
 import { serviceKey } from "../config/care_services.ts";
-import type { Config, ServiceConfig } from "../config/config.ts";
+import { type Config, PLAIN_SERVICE, type ServiceConfig } from "../config/config.ts";
 import type { Dataplane, Look } from "../dataplane/dataplane.ts";
 import { joinOwned, NOTHING_OWNED, type Owned, ownedOf, withoutOthers } from "../desired/owned.ts";
 import {
@@ -13,7 +13,7 @@ import {
 } from "../desired/state.ts";
 import { hostAddress, type Means, ROUTE_METRIC, surroundingsOf } from "../desired/surroundings.ts";
 import { expectWeights, settleWeights } from "../desired/weights.ts";
-import { addressFamily } from "../model/address.ts";
+import { type Address, addressFamily } from "../model/address.ts";
 import { printServiceKey, type ServiceEntry } from "../model/ipvs.ts";
 import { printInterfaceAddress } from "../model/link.ts";
 import { type Observed, type Scope, scopeOf } from "../plan/observed.ts";
@@ -26,7 +26,14 @@ import {
   type ServiceMemory,
 } from "../state/record.ts";
 import { applySteps, type StepOutcome } from "./apply.ts";
-import { type Cared, Carer, type CarerInput, type PassMemory, withMemory } from "./carer.ts";
+import {
+  type Cared,
+  Carer,
+  type CarerInput,
+  type PassMemory,
+  type QuorumTurn,
+  withMemory,
+} from "./carer.ts";
 
 export interface PassInput extends CarerInput {
   readonly config: Config;
@@ -45,6 +52,10 @@ export interface PassResult {
   readonly look: Look;
   readonly scope: Scope;
   readonly desired: DesiredState;
+  /** Services that have lost their quorum, or have it again. */
+  readonly turns: readonly QuorumTurn[];
+  /** Later the same pass would come to something else, though nothing happens. */
+  readonly isTimed: boolean;
 }
 
 /** What a pass would do, and on what it would do it. */
@@ -59,6 +70,8 @@ export interface Prospect {
   readonly cared: readonly Cared[];
   /** Those of them that nothing has to be found out about. */
   readonly settled: ReadonlySet<string>;
+  /** Services that have lost their quorum, or have it again. */
+  readonly turns: readonly QuorumTurn[];
 }
 
 export async function prospect(input: PassInput): Promise<Prospect> {
@@ -68,7 +81,9 @@ export async function prospect(input: PassInput): Promise<Prospect> {
     surroundingsOf(config, {
       ...{ means, owned: record.owned },
       leaving: [...leaving.values()].map(({ key }) => key),
+      withdrawn,
     });
+  const withdrawn = new Set<Address>();
   let surroundings = surround();
   const listed = config.services.map(({ service }) => service.key);
   const scope = scopeOf({ ...surroundings, services: listed }, record.owned);
@@ -85,9 +100,16 @@ export async function prospect(input: PassInput): Promise<Prospect> {
       if (isOver) leaving.delete(name);
       else carer.care(leavingConfig(each, entry, input.nowMs), entry);
     }
-    if (leaving.size < left) surroundings = surround();
+    for (const { config, hasQuorum } of carer.cared) {
+      const { quorum: { without }, service: { key } } = config;
+      if (!hasQuorum && without === "withdraw" && key.kind === "address") {
+        withdrawn.add(key.address);
+      }
+    }
+    // What is to go had to be looked at.
+    if (leaving.size < left || withdrawn.size > 0) surroundings = surround();
   }
-  const { cared, services, settled } = carer;
+  const { cared, services, settled, turns } = carer;
   const desired = { ...surroundings, services: cared.map(({ desired }) => desired) };
   const isMade = madeDevices(surroundings.devices, look.observed, others);
   const learned: CareRecord = {
@@ -99,7 +121,7 @@ export async function prospect(input: PassInput): Promise<Prospect> {
   };
   const owned = withoutOthers(learned.owned, others);
   const steps = plan({ desired, owned, observed: look.observed, settled });
-  return { look, scope, desired, steps, record: learned, cared, settled };
+  return { look, scope, desired, steps, record: learned, cared, settled, turns };
 }
 
 /**
@@ -109,7 +131,7 @@ export async function prospect(input: PassInput): Promise<Prospect> {
 export async function runFew(
   input: PassInput,
   few: readonly ServiceConfig[],
-): Promise<Pick<PassResult, "record" | "outcomes">> {
+): Promise<Pick<PassResult, "record" | "outcomes" | "turns">> {
   const { dataplane, record } = input;
   const services = few.map(({ service }) => service.key);
   const { observed } = await dataplane.observe({ ...NOTHING_TO_SEE, services });
@@ -122,24 +144,27 @@ export async function runFew(
   const desired = { ...NOTHING, services: carer.cared.map(({ desired }) => desired) };
   const steps = plan({ desired, owned: NOTHING_OWNED, observed });
   const learned = { ...record, services: new Map([...record.services, ...carer.services]) };
-  if (steps.length === 0) return { record: learned, outcomes: [] };
+  const { turns } = carer;
+  if (steps.length === 0) return { record: learned, outcomes: [], turns };
   const expected = expect(learned, carer.cared, carer.settled);
   input.save(expected);
-  return { record: expected, outcomes: await applySteps(dataplane, steps) };
+  return { record: expected, outcomes: await applySteps(dataplane, steps), turns };
 }
 
 export async function runPass(input: PassInput): Promise<PassResult> {
-  const { look, scope, desired, steps, record, cared, settled } = await prospect(input);
+  const { look, scope, desired, steps, record, cared, settled, turns } = await prospect(input);
+  const isTimed = cared.some((each) => each.isTimed);
+  const seen = { look, scope, desired, turns, isTimed };
   if (steps.length === 0) {
     const ended = settle(record, cared, settled, desired, look.blind.length === 0);
     input.save(ended);
     remember(input.memory, ended, cared, look);
-    return { record: ended, outcomes: [], look, scope, desired };
+    return { record: ended, outcomes: [], ...seen };
   }
   const expected = expect(record, cared, settled);
   input.save(expected);
   const outcomes = await applySteps(input.dataplane, steps);
-  return { record: expected, outcomes, look, scope, desired };
+  return { record: expected, outcomes, ...seen };
 }
 
 /** A look at nothing, to be given what matters. */
@@ -178,9 +203,7 @@ function leavingConfig(
     service,
     servers: new Map(),
     mode: { kind: "none" },
-    start: "up",
-    keepLast: false,
-    drain: false,
+    ...PLAIN_SERVICE,
     drainTimeoutMs: untilMs - nowMs,
   };
 }

@@ -2,6 +2,7 @@
 
 import type { Clock } from "../clock.ts";
 import type { CareConfig } from "../config/care.ts";
+import type { CheckRequest } from "../config/check.ts";
 import { careServices } from "../config/care_services.ts";
 import type { Config } from "../config/config.ts";
 import type { Dataplane } from "../dataplane/dataplane.ts";
@@ -46,7 +47,7 @@ export interface CareWorld {
     warn: (text: string, error?: unknown) => void,
   ): Promise<CareGround>;
   probe(
-    check: CareConfig["check"],
+    check: CheckRequest,
     options: { readonly clock: Clock; readonly proxyProtocol: ProxyProtocol | undefined },
   ): Probe;
   openNotifier(warn: (text: string) => void): Notifier | undefined;
@@ -149,7 +150,7 @@ export function probeMaker(
   { host }: Config,
   { clock, probe }: Pick<CareWorld, "clock" | "probe">,
   { means }: CareGround,
-): (check: CareConfig["check"]) => Probe {
+): (check: CheckRequest) => Probe {
   const proxyProtocol = means.kind === "embedded" ? host.proxy.protocol : undefined;
   return (check) => probe(check, { clock, proxyProtocol });
 }

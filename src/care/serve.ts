@@ -9,6 +9,7 @@ import { groundRequest, needsOf } from "./ground.ts";
 import { Instance, RUN } from "./instance.ts";
 import { Journal } from "./journal.ts";
 import { CareLoop } from "./loop.ts";
+import { Notifications, type Tell } from "./notifications.ts";
 import type { Notifier } from "./notify.ts";
 import { ConfigProblems } from "./problems.ts";
 import { type CareGround, type CareWorld, leaveKernel, probeMaker, untilSignal } from "./run.ts";
@@ -25,6 +26,7 @@ export interface ServeOptions {
 }
 
 export interface ServeWorld extends CareWorld {
+  tell: Tell;
   readFiles(path: string): Promise<FilesReading>;
   /** Changes when the files do. */
   fingerprint(path: string): string | undefined;
@@ -106,7 +108,10 @@ class Daemon {
     this.#startedMs = this.#loadedMs = world.clock.wallMs();
     const probeOf = probeMaker(config, world, ground);
     const { clock } = world;
-    this.#loop = new CareLoop({ ground, config, instance, journal, probeOf, clock, notifier });
+    const notifications = new Notifications({ tell: world.tell, clock, journal });
+    this.#loop = new CareLoop({
+      ...{ ground, config, instance, journal, probeOf, clock, notifier, notifications },
+    });
   }
 
   async run(fingerprint: string | undefined): Promise<number> {

@@ -3,6 +3,7 @@
 import { askReload, askStatus } from "../admin/client.ts";
 import { openControl } from "../admin/server.ts";
 import { openNotifier } from "../care/notify.ts";
+import { teller } from "../care/tell.ts";
 import { previewServices } from "../care/preview.ts";
 import { runServices, type ServeWorld } from "../care/serve.ts";
 import { NODE_NAME, NODE_VARIABLE } from "../config/care_mode.ts";
@@ -15,7 +16,7 @@ import { type CareWorld, runCare } from "../care/run.ts";
 import { unitOf } from "../care/instance.ts";
 import { systemClock } from "../clock.ts";
 import { LvscareError } from "../errors.ts";
-import { httpProbe } from "../health/probes/http.ts";
+import { makeProbe } from "../health/probes/make.ts";
 import { configureLogs } from "../log.ts";
 import { isSignalBlocked, takeSignal } from "../sys/blocked_signal.ts";
 import { readKernelFile } from "../sys/kernel_file.ts";
@@ -49,6 +50,7 @@ export function runHost(
     readFiles: readOwnFiles,
     fingerprint,
     openControl,
+    tell: teller(systemClock),
   });
   return {
     readFiles: readOwnFiles,
@@ -117,7 +119,7 @@ const PROCESS: Omit<CareWorld, "openGround"> = {
   get unit() {
     return ownUnit();
   },
-  probe: httpProbe,
+  probe: makeProbe,
   openNotifier: (warn) => openNotifier(notifyEnvironment(), { warn }),
   out: writeLine,
   onSignal(signal, body) {

@@ -5,6 +5,7 @@ import type { LogFormat } from "../log.ts";
 import type { Address } from "../model/address.ts";
 import type { ProxyProtocol } from "../wire/proxy_protocol.ts";
 import type { Endpoint } from "../model/endpoint.ts";
+import type { HttpCheck } from "./check.ts";
 
 /** How a packet for the virtual address gets to IPVS on this host. */
 export type Mode =
@@ -13,27 +14,6 @@ export type Mode =
   /** A route to the address by way of this host's own; undefined where no such address is known. */
   | { readonly kind: "route"; readonly gateway: Address | undefined }
   | { readonly kind: "none" };
-
-export const SCHEMES = ["http", "https"] as const;
-
-/** One request over HTTP; redirects are followed, and every status below 400 is healthy. */
-export interface HttpCheck {
-  readonly scheme: typeof SCHEMES[number];
-  /** As it was given: methods are told apart by case. */
-  readonly method: string;
-  /** Path and query. */
-  readonly path: string;
-  /** Empty: none. */
-  readonly body: string;
-  /** In the order given, each name once; never one that belongs to the connection. */
-  readonly headers: readonly (readonly [name: string, value: string])[];
-  /** Status codes that are healthy too, beside all below 400. */
-  readonly extraStatus: readonly number[];
-  /** Accept every certificate. */
-  readonly skipVerify: boolean;
-  /** For the whole check, redirects too. */
-  readonly timeoutMs: number;
-}
 
 /** How the kernel is talked to: by sockets, or by the usual programs. */
 export const BACKENDS = ["netlink", "command"] as const;

@@ -1,6 +1,6 @@
 /** The --health flags: what a server is asked, and which answers are good. */
 
-import { type HttpCheck, SCHEMES } from "./care.ts";
+import { type HttpCheck, SCHEMES, statusRanges } from "./check.ts";
 import type { CareFlagName } from "./care_flags.ts";
 import {
   findAll,
@@ -14,17 +14,26 @@ import {
 import { readHeaders, TOKEN } from "./headers.ts";
 import { readChoice, readDurationMs, readInteger, readSwitch } from "./values.ts";
 
+/** As many as Go's client follows, and LVScare with it. */
+export const MOST_REDIRECTS = 10;
+
 export function readCheck(sources: Sources): HttpCheck {
   const value = (flag: CareFlagName) => findValue(sources, flag);
   const scheme = value("health-schem");
   return {
+    kind: "http",
     scheme: readChoice(scheme, SCHEMES, scheme.text.toLowerCase()),
+    version: "1.1",
     method: readMethod(value("health-req-method")),
-    path: readPath(value("health-path")),
     body: findOne(sources, "health-req-body")?.text ?? "",
     headers: readHeaders(findAll(sources, "health-req-headers")),
-    extraStatus: readStatus(findAll(sources, "health-status")),
-    skipVerify: readSwitch(value("health-insecure-skip-verify")),
+    urls: [{
+      path: readPath(value("health-path")),
+      status: statusRanges(readStatus(findAll(sources, "health-status"))),
+      expect: [],
+    }],
+    redirects: MOST_REDIRECTS,
+    tls: { verify: !readSwitch(value("health-insecure-skip-verify")) },
     timeoutMs: readDurationMs(value("health-timeout"), { min: "1ms", max: "24h" }),
   };
 }

@@ -4,7 +4,13 @@ import { addressFamily, familyBits } from "../model/address.ts";
 import { type Endpoint, printEndpoint } from "../model/endpoint.ts";
 import { type Persistence, printServiceKey, type ServiceKey } from "../model/ipvs.ts";
 import type { CareConfig } from "./care.ts";
-import type { Config, ServerConfig, ServiceConfig } from "./config.ts";
+import {
+  type Config,
+  PLAIN_CHECK,
+  PLAIN_SERVICE,
+  type ServerConfig,
+  type ServiceConfig,
+} from "./config.ts";
 
 export function careServices(config: CareConfig): Config {
   const { dataplane, proxy, backend, masquerade, intervalMs, drainTimeoutMs } = config;
@@ -41,9 +47,9 @@ function serviceOf(config: CareConfig): ServiceConfig {
       return [each.name, each];
     })),
     mode,
-    start: "up",
+    ...PLAIN_SERVICE,
     keepLast,
-    drain,
+    failedDrainMs: drain ? Infinity : 0,
     // Nobody is there to see the end of a drain when it runs once.
     drainTimeoutMs: config.runOnce ? 0 : config.drainTimeoutMs,
   };
@@ -57,7 +63,13 @@ function serverOf(config: CareConfig, { address, port }: Endpoint): ServerConfig
     forwarding: { method: "masquerade" },
     upperThreshold: serverLimit,
     lowerThreshold: 0,
-    check: { request: check, port: undefined, intervalMs, rise, fall },
+    checks: [{
+      ...{ ...PLAIN_CHECK, request: check, rise, fall },
+      ...{ intervalMs, fastIntervalMs: intervalMs, downIntervalMs: intervalMs },
+    }],
+    need: "all",
+    whenFailed: "step",
+    notify: [],
   };
 }
 

@@ -1,6 +1,6 @@
 /** The flags that say how servers are checked, and what a flag of `lvscare care` is. */
 
-import { SCHEMES } from "./care.ts";
+import { SCHEMES } from "./check.ts";
 import type { FlagShape } from "./pflag.ts";
 
 export interface CareFlag extends FlagShape {

@@ -11,7 +11,9 @@ export type Drains = ReadonlyMap<string, number>;
 export const NO_DRAINS: Drains = new Map();
 
 export interface LeavingOptions {
-  readonly config: Pick<ServiceConfig, "servers" | "drainTimeoutMs">;
+  readonly config: Pick<ServiceConfig, "drainTimeoutMs">;
+  /** Whether the server is planned for elsewhere. */
+  readonly isWanted: (server: string) => boolean;
   readonly table: readonly ServerEntry[];
   readonly drains: Drains;
   readonly nowMs: number;
@@ -25,14 +27,14 @@ export interface Leaving {
 
 const UNLISTED = "no longer listed";
 
-export function planLeaving({ config, table, drains, nowMs }: LeavingOptions): Leaving {
-  const { servers, drainTimeoutMs } = config;
+export function planLeaving(options: LeavingOptions): Leaving {
+  const { config: { drainTimeoutMs }, isWanted, table, drains, nowMs } = options;
   const staying: DesiredServer[] = [];
   const removals: Removal[] = [];
   const kept = new Map<string, number>();
   for (const { server, connections } of table) {
     const name = printEndpoint(server);
-    if (servers.has(name)) continue;
+    if (isWanted(name)) continue;
     // A clock that was set back must not keep a server for years.
     const latest = nowMs + drainTimeoutMs;
     const deadline = Math.min(drains.get(name) ?? latest, latest);

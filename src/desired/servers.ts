@@ -5,44 +5,143 @@ import type { ServerEntry } from "../model/ipvs.ts";
 import type { ServerHealth } from "../health/reducer.ts";
 import { printEndpoint } from "../model/endpoint.ts";
 import type { DesiredServer, Removal } from "./state.ts";
-import { isIdle } from "./leaving.ts";
-import { healthyWeight, type WeightMemories } from "./weights.ts";
+import { type Drains, isIdle } from "./leaving.ts";
+import { effectiveWeight, type HealthStates, isHealthy } from "./quorum.ts";
+import type { WeightMemories } from "./weights.ts";
 
-/** By the server's endpoint as text; one that is missing has not been probed yet, and is up. */
-export type HealthStates = ReadonlyMap<string, ServerHealth>;
+/** Who gets traffic: those that are healthy, all whatever their checks say, or only who stands in for them. */
+export type Regime = "healthy" | "all" | "sorry";
 
 export interface ListedOptions {
-  readonly config: Pick<ServiceConfig, "servers" | "keepLast" | "drain">;
+  readonly config: Pick<
+    ServiceConfig,
+    "servers" | "sorry" | "keepLast" | "failedDrainMs" | "maintenanceDrainMs" | "slowStartMs"
+  >;
   readonly health: HealthStates;
   readonly weights: WeightMemories;
   /** The servers that the service has now. */
   readonly table: readonly ServerEntry[];
+  readonly drains: Drains;
+  readonly regime: Regime;
+  readonly nowMs: number;
 }
 
 export interface Listed {
   readonly servers: readonly DesiredServer[];
   readonly removals: readonly Removal[];
+  /** Until when servers of weight 0 may stay. */
+  readonly drains: Drains;
+  /** Later it may be another one, though nothing happens. */
+  readonly isTimed: boolean;
 }
 
-export function planListed({ config, health, weights, table }: ListedOptions): Listed {
-  const { keepLast, drain } = config;
-  const busy = drain ? busyServers(table) : NOBODY;
-  const last = keepLast ? lastInUse(config, health, weights) : undefined;
-  const servers: DesiredServer[] = [];
-  const removals: Removal[] = [];
-  for (const listed of config.servers.values()) {
-    const { name, address, port, forwarding, upperThreshold, lowerThreshold } = listed;
-    const found = health.get(name);
-    const reason = found?.lastReason;
-    const weight = healthyWeight(weights, listed);
-    const server = { address, port, weight, forwarding, upperThreshold, lowerThreshold };
-    if (found === undefined || found.state === "up") servers.push({ server });
-    else if (name === last) servers.push({ server, why: `${reason}, but the last one stays` });
-    else if (found.state === "draining" || busy.has(name)) {
-      servers.push({ server: { ...server, weight: 0 }, why: reason });
-    } else removals.push({ address, port, why: reason ?? "down", onlyIfIdle: drain });
+const NO_QUORUM = "no quorum";
+
+export function planListed(options: ListedOptions): Listed {
+  const planner = new Planner(options);
+  for (const server of options.config.servers.values()) planner.plan(server);
+  planner.planSorry();
+  return planner;
+}
+
+class Planner implements Listed {
+  readonly servers: DesiredServer[] = [];
+  readonly removals: Removal[] = [];
+  readonly drains = new Map<string, number>();
+  isTimed = false;
+  readonly #options: ListedOptions;
+  readonly #last: string | undefined;
+  readonly #busy: ReadonlySet<string>;
+
+  constructor(options: ListedOptions) {
+    const { config, health, weights, table } = options;
+    this.#options = options;
+    this.#last = config.keepLast ? lastInUse(config, health, weights) : undefined;
+    this.#busy = config.failedDrainMs > 0 ? busyServers(table) : NOBODY;
   }
-  return { servers, removals };
+
+  plan(server: ServerConfig): void {
+    const { health, weights, regime } = this.#options;
+    const { name } = server;
+    const found = health.get(name);
+    const weight = effectiveWeight(server, health, weights);
+    if (regime === "sorry") this.#swapOut(server);
+    else if (isHealthy(found)) this.#use(server, found, weight);
+    else if (regime === "all") {
+      this.#put(server, weight, `${found!.lastReason}, but too many failed`);
+    } else if (name === this.#last) {
+      this.#put(server, weight, `${found!.lastReason}, but the last one stays`);
+    } else this.#fail(server, found!);
+  }
+
+  planSorry(): void {
+    const { config: { sorry, servers }, regime } = this.#options;
+    if (!sorry || servers.has(sorry.server.name)) return;
+    if (regime === "sorry") this.#put(sorry.server, sorry.server.weight ?? 1, NO_QUORUM);
+    else if (sorry.inhibit) this.#put(sorry.server, 0, "not needed");
+  }
+
+  #put(server: ServerConfig, weight: number, why?: string): void {
+    const { address, port, forwarding, upperThreshold, lowerThreshold } = server;
+    const desired = { address, port, weight, forwarding, upperThreshold, lowerThreshold };
+    this.servers.push(why === undefined ? { server: desired } : { server: desired, why });
+  }
+
+  #remove({ address, port }: ServerConfig, why: string, onlyIfIdle = false): void {
+    this.removals.push({ address, port, why, onlyIfIdle });
+  }
+
+  #use(server: ServerConfig, found: ServerHealth | undefined, weight: number): void {
+    if (weight === 0) return this.#rest(server);
+    const started = this.#slowly(weight, found);
+    if (started < weight) this.#put(server, started, `slow start, ${weight} in the end`);
+    else this.#put(server, weight);
+  }
+
+  /** Weight 0 on purpose: it keeps its connections as long as it may. */
+  #rest(server: ServerConfig): void {
+    const { config: { maintenanceDrainMs }, drains, nowMs } = this.#options;
+    if (maintenanceDrainMs === Infinity) return this.#put(server, 0);
+    // A clock that was set back must not keep it for years.
+    const latest = nowMs + maintenanceDrainMs;
+    const untilMs = Math.min(drains.get(server.name) ?? latest, latest);
+    this.drains.set(server.name, untilMs);
+    if (nowMs >= untilMs) return this.#remove(server, "weight 0, time is up");
+    this.isTimed = true;
+    this.#put(server, 0);
+  }
+
+  #slowly(weight: number, found: ServerHealth | undefined): number {
+    const { config: { slowStartMs }, nowMs } = this.#options;
+    const recoveredMs = found?.recoveredMs;
+    if (slowStartMs === 0 || recoveredMs === undefined) return weight;
+    const elapsedMs = Math.max(0, nowMs - recoveredMs);
+    if (elapsedMs >= slowStartMs) return weight;
+    this.isTimed = true;
+    return Math.max(1, Math.floor((weight * elapsedMs) / slowStartMs));
+  }
+
+  #fail(server: ServerConfig, { state, failedMs, lastReason }: ServerHealth): void {
+    const { config: { failedDrainMs }, nowMs } = this.#options;
+    const { name, whenFailed } = server;
+    const why = lastReason ?? "down";
+    const untilMs = (failedMs ?? 0) + failedDrainMs;
+    const isKept = this.#busy.has(name) && nowMs < untilMs;
+    if (isKept && untilMs < Infinity) this.isTimed = true;
+    const isStepping = whenFailed === "step" && state === "draining";
+    if (whenFailed === "inhibit" || isStepping || isKept) this.#put(server, 0, lastReason);
+    // What is idle may get a connection between the look and its end, which is then to have its time.
+    else this.#remove(server, why, nowMs < untilMs);
+  }
+
+  /** Who stands in is alone. Connections that healthy servers have they keep, unless servers are to be out. */
+  #swapOut(server: ServerConfig): void {
+    const { health } = this.#options;
+    const found = health.get(server.name);
+    if (!isHealthy(found)) this.#fail(server, found!);
+    else if (server.whenFailed === "remove") this.#remove(server, NO_QUORUM);
+    else this.#put(server, 0, NO_QUORUM);
+  }
 }
 
 const NOBODY: ReadonlySet<string> = new Set();
@@ -63,7 +162,7 @@ function lastInUse(
   let last: { readonly name: string; readonly failedMs: number } | undefined;
   for (const server of servers.values()) {
     // One that an operator has put to 0 takes no traffic, and is not brought back against that wish.
-    if (healthyWeight(weights, server) === 0) continue;
+    if (effectiveWeight(server, health, weights) === 0) continue;
     const failedMs = health.get(server.name)?.failedMs;
     if (failedMs === undefined) return undefined;
     // Of two that failed at once the later in the list: some rule, and the same in every pass.

@@ -11,6 +11,8 @@ import type { DesiredMasquerade, Surroundings } from "./state.ts";
 export const ROUTE_METRIC = 50;
 /** Without it IPVS keeps its connections from connection tracking, and nothing is masqueraded. */
 export const CONNTRACK = "net.ipv4.vs.conntrack";
+const EXPIRE_GONE = "net.ipv4.vs.expire_nodest_conn";
+const EXPIRE_QUIESCENT = "net.ipv4.vs.expire_quiescent_template";
 
 /** Who balances: the kernel, led to by rules of a kind, or this program, where the address is. */
 export type Means =
@@ -22,11 +24,13 @@ export interface SurroundingsOptions {
   readonly owned: Owned;
   /** Services that are no longer listed and still have connections: what we own of theirs stays. */
   readonly leaving: readonly ServiceKey[];
+  /** Addresses that are not to be here now, whoever has services on them. */
+  readonly withdrawn?: ReadonlySet<Address>;
 }
 
 export function surroundingsOf(
   { services }: Config,
-  { means, owned, leaving }: SurroundingsOptions,
+  { means, owned, leaving, withdrawn }: SurroundingsOptions,
 ): Surroundings {
   const devices = new Gathering<InterfaceAddress>(printInterfaceAddress);
   const entries = new Gathering<SetEntry>(printSetEntry);
@@ -34,7 +38,7 @@ export function surroundingsOf(
   let markBit = 0;
   for (const service of services) {
     const { mode, service: { key } } = service;
-    if (key.kind !== "address") continue;
+    if (key.kind !== "address" || withdrawn?.has(key.address)) continue;
     if (mode.kind === "link") {
       devices.add(mode.device, hostAddress(key));
       markBit = mode.markBit;
@@ -64,11 +68,26 @@ export function surroundingsOf(
     }))
     : [];
   return {
-    sysctls: masquerades.length > 0 ? { [CONNTRACK]: "1" } : {},
+    sysctls: isKernel ? sysctlsOf(services, masquerades.length > 0) : {},
     devices: devices.groups().map(([name, addresses]) => ({ name, addresses })),
     masquerades,
     routes: isKernel ? [...routes.values()] : [],
   };
+}
+
+function sysctlsOf(
+  services: readonly ServiceConfig[],
+  isMasquerading: boolean,
+): Surroundings["sysctls"] {
+  const sysctls: Record<string, string> = {};
+  if (isMasquerading) sysctls[CONNTRACK] = "1";
+  for (const { service: { key, persistence } } of services) {
+    // A client of UDP goes on for ever, and would go on to a server that is gone.
+    if (key.kind === "mark" || key.protocol === "udp") sysctls[EXPIRE_GONE] = "1";
+    // A client that belongs to a server would go on to one of weight 0.
+    if (persistence) sysctls[EXPIRE_QUIESCENT] = "1";
+  }
+  return sysctls;
 }
 
 /** The virtual address alone, without a network around it. */

@@ -12,6 +12,10 @@ export interface ProbeTarget {
   readonly probe: Probe;
   /** Between the starts of two probes. */
   readonly intervalMs: number;
+  /** Each probe starts later than that by up to this part of the interval; undefined: none. */
+  readonly jitter?: number;
+  /** The first probes are spread over this time; undefined: over the interval. */
+  readonly spreadMs?: number;
 }
 
 export interface ProbingOptions<T extends ProbeTarget> {
@@ -21,13 +25,17 @@ export interface ProbingOptions<T extends ProbeTarget> {
   readonly clock: Clock;
   /** Called once for each probe that came to its end, and never after stop(). */
   readonly onResult: (target: T, result: ProbeResult) => void;
+  /** The interval from the probe on whose result was just told; without it, it is always the target's. */
+  readonly intervalNow?: (target: T) => number;
   /** Stops, as stop() does. */
   readonly signal?: AbortSignal;
+  /** From 0 to 1; tests put their own in its place. */
+  readonly random?: () => number;
 }
 
 export interface Probing<T extends ProbeTarget> {
-  /** Probes every server at once that is not being probed; the rhythm stays. */
-  probeNow(): void;
+  /** Probes every server at once that is not being probed, or that one; the rhythm stays. */
+  probeNow(id?: string): void;
   /** Probes from now on these: those that were probed before keep their rhythm. */
   setTargets(targets: readonly T[]): void;
   /** Ends every probe that is under way; resolves when all are closed. */
@@ -37,16 +45,25 @@ export interface Probing<T extends ProbeTarget> {
 interface Lane<T> {
   target: T;
   readonly abort: AbortController;
-  /** When the next probe is due. */
-  dueMs: number;
+  /** The rhythm, which jitter does not move. */
+  beatMs: number;
+  intervalMs: number;
+  startedMs: number;
+  /** The one of the agenda that counts; others are what was once meant to be. */
+  turn: Turn<T> | undefined;
   state: "idle" | "waiting" | "running";
 }
 
+interface Turn<T> {
+  dueMs: number;
+  readonly lane: Lane<T>;
+}
+
 export function startProbes<T extends ProbeTarget>(options: ProbingOptions<T>): Probing<T> {
-  const { atOnce, clock, onResult, signal } = options;
+  const { atOnce, clock, onResult, intervalNow, signal, random = Math.random } = options;
   if (!(atOnce >= 1)) throw new RangeError(`${atOnce} probes at once: must be at least 1`);
   const lanes = new Map<string, Lane<T>>();
-  const agenda = new Agenda<Lane<T>>();
+  const agenda = new Agenda<Turn<T>>();
   /** Lanes that are due and may not begin yet, in their order. */
   const waiting: Lane<T>[] = [];
   const running = new Set<Promise<void>>();
@@ -65,7 +82,7 @@ export function startProbes<T extends ProbeTarget>(options: ProbingOptions<T>): 
       if (lane) lane.target = target;
       else added.push(target);
     }
-    agenda.keep(({ abort }) => !abort.signal.aborted);
+    agenda.keep(isToCome);
     add(added);
     startDue();
   }
@@ -74,13 +91,21 @@ export function startProbes<T extends ProbeTarget>(options: ProbingOptions<T>): 
   function add(added: readonly T[]): void {
     const now = clock.monotonicMs();
     for (const [i, target] of added.entries()) {
-      const { id, intervalMs } = target;
+      const { id, intervalMs, spreadMs = intervalMs } = target;
       if (!(intervalMs > 0)) throw new RangeError(`probe every ${intervalMs} ms: must be over 0`);
-      const dueMs = now + (i * intervalMs) / added.length;
-      const lane: Lane<T> = { target, abort: new AbortController(), dueMs, state: "idle" };
+      const beatMs = now + (i * spreadMs) / added.length;
+      const abort = new AbortController();
+      const lane: Lane<T> = {
+        ...{ target, abort, beatMs, intervalMs, startedMs: now, turn: undefined, state: "idle" },
+      };
       lanes.set(id, lane);
-      agenda.add(lane);
+      schedule(lane, beatMs);
     }
+  }
+
+  function schedule(lane: Lane<T>, dueMs: number): void {
+    lane.turn = { dueMs, lane };
+    agenda.add(lane.turn);
   }
 
   function remove({ target, abort }: Lane<T>): void {
@@ -92,16 +117,18 @@ export function startProbes<T extends ProbeTarget>(options: ProbingOptions<T>): 
   function startDue(): void {
     timer?.cancel();
     const now = clock.monotonicMs();
-    let lane = agenda.next;
-    while (lane && lane.dueMs <= now) {
+    while ((agenda.next?.dueMs ?? Infinity) <= now) {
+      const turn = agenda.take()!;
+      if (!isToCome(turn)) continue;
+      const { lane } = turn;
       // Where the host stood still, what was missed falls out, and the rhythm stays.
-      const { intervalMs } = lane.target;
-      lane.dueMs += intervalMs * Math.max(1, Math.ceil((now - lane.dueMs) / intervalMs));
-      agenda.postponed();
+      const { intervalMs, target: { jitter = 0 } } = lane;
+      lane.beatMs += intervalMs * Math.max(1, Math.ceil((now - lane.beatMs) / intervalMs));
+      schedule(lane, lane.beatMs + intervalMs * jitter * random());
       start(lane);
-      lane = agenda.next;
     }
-    timer = lane && clock.after(lane.dueMs - now, startDue);
+    const { next } = agenda;
+    timer = next && clock.after(next.dueMs - now, startDue);
   }
 
   /** What is still under way when the next is due makes that one fall out, not queue up. */
@@ -116,6 +143,7 @@ export function startProbes<T extends ProbeTarget>(options: ProbingOptions<T>): 
 
   function run(lane: Lane<T>): void {
     lane.state = "running";
+    lane.startedMs = clock.monotonicMs();
     const ended = probeLane(lane).finally(() => {
       running.delete(ended);
       startWaiting();
@@ -135,7 +163,25 @@ export function startProbes<T extends ProbeTarget>(options: ProbingOptions<T>): 
     const { target: { probe, endpoint }, abort } = lane;
     const result = await attempt(probe, endpoint, abort.signal);
     lane.state = "idle";
-    if (!abort.signal.aborted) onResult(lane.target, result);
+    if (abort.signal.aborted) return;
+    onResult(lane.target, result);
+    const intervalMs = intervalNow?.(lane.target) ?? lane.target.intervalMs;
+    if (intervalMs !== lane.intervalMs) setInterval(lane, intervalMs);
+  }
+
+  /** Another rhythm, that begins with the probe that has just ended. */
+  function setInterval(lane: Lane<T>, intervalMs: number): void {
+    if (lane.abort.signal.aborted) return;
+    lane.intervalMs = intervalMs;
+    lane.beatMs = Math.max(clock.monotonicMs(), lane.startedMs + intervalMs);
+    schedule(lane, lane.beatMs);
+    startDue();
+  }
+
+  function probeNow(id?: string): void {
+    if (id === undefined) return lanes.forEach(start);
+    const lane = lanes.get(id);
+    if (lane) start(lane);
   }
 
   async function end(): Promise<void> {
@@ -153,7 +199,11 @@ export function startProbes<T extends ProbeTarget>(options: ProbingOptions<T>): 
   signal?.addEventListener("abort", stop);
   if (signal?.aborted) stop();
   setTargets(options.targets);
-  return { probeNow: () => lanes.forEach(start), setTargets, stop };
+  return { probeNow, setTargets, stop };
+}
+
+function isToCome<T>(turn: Turn<T>): boolean {
+  return turn.lane.turn === turn && !turn.lane.abort.signal.aborted;
 }
 
 function isSame(a: ProbeTarget, b: ProbeTarget | undefined): boolean {

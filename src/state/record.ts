@@ -44,6 +44,8 @@ export interface ServiceMemory {
   readonly drains: Drains;
   /** The servers that are not up. */
   readonly health: ReadonlyMap<string, Illness>;
+  /** Whether it has its quorum; undefined: it has never been found out. */
+  readonly quorum: boolean | undefined;
 }
 
 /** Why and since when a server is not up. */
@@ -61,6 +63,7 @@ export const EMPTY_MEMORY: ServiceMemory = {
   weights: NO_WEIGHTS,
   drains: NO_DRAINS,
   health: NO_ILLNESS,
+  quorum: undefined,
 };
 
 export const EMPTY_RECORD: CareRecord = {
@@ -128,7 +131,7 @@ function encodeServices(
   return encoded;
 }
 
-function encodeMemory({ weights, drains, health }: ServiceMemory): unknown {
+function encodeMemory({ weights, drains, health, quorum }: ServiceMemory): unknown {
   const encoded: Record<string, unknown> = {};
   for (const [name, { ours, operator }] of weights) {
     // Nearly all servers have just one.
@@ -138,6 +141,7 @@ function encodeMemory({ weights, drains, health }: ServiceMemory): unknown {
     weights: encoded,
     ...(drains.size > 0 && { drains: Object.fromEntries(drains) }),
     ...(health.size > 0 && { health: Object.fromEntries(health) }),
+    ...(quorum !== undefined && { quorum }),
   };
 }
 
@@ -202,11 +206,12 @@ function readServices({ services }: CareRecord, value: unknown): CareRecord["ser
 }
 
 function readMemory(value: unknown): ServiceMemory {
-  const { weights, drains, health } = object(value);
+  const { weights, drains, health, quorum } = object(value);
   return {
     weights: new Map(entries(weights, readWeight)),
     drains: drains === undefined ? NO_DRAINS : new Map(entries(drains, time)),
     health: health === undefined ? NO_ILLNESS : new Map(entries(health, readIllness)),
+    quorum: optional(quorum, flag),
   };
 }
 
@@ -318,6 +323,11 @@ function oneOf<const T extends string>(value: unknown, choices: readonly T[]): T
   const found = choices.find((choice) => choice === value);
   if (found === undefined) throw new NotARecord();
   return found;
+}
+
+function flag(value: unknown): boolean {
+  if (typeof value !== "boolean") throw new NotARecord();
+  return value;
 }
 
 function text(value: unknown): string {

@@ -3,6 +3,8 @@
  * errno below zero; only what fails when something is set up is thrown.
  */
 
+import { addressFromBytes } from "../model/address.ts";
+import { printEndpoint } from "../model/endpoint.ts";
 import { errnoNumber } from "./errno.ts";
 import { errnoError, openLibc } from "./libc.ts";
 
@@ -74,17 +76,23 @@ export const AF_INET = 2;
 export const AF_INET6 = 10;
 const SOCK_STREAM = 1;
 const SOCK_DGRAM = 2;
+const SOCK_RAW = 3;
 const SOCK_NONBLOCK = 0o4000;
 const SOCK_CLOEXEC = 0o2000000;
 const SOL_SOCKET = 1;
 const SO_REUSEADDR = 2;
 const SO_ERROR = 4;
 const SO_LINGER = 13;
+const SO_BINDTODEVICE = 25;
+const SO_MARK = 36;
 const IPPROTO_IP = 0;
+const IPPROTO_ICMP = 1;
 const IP_PKTINFO = 8;
+const IP_BIND_ADDRESS_NO_PORT = 24;
 const IPPROTO_TCP = 6;
 const TCP_NODELAY = 1;
 const IPPROTO_IPV6 = 41;
+const IPPROTO_ICMPV6 = 58;
 const IPV6_V6ONLY = 26;
 const IPV6_RECVPKTINFO = 49;
 const MSG_NOSIGNAL = 0x4000;
@@ -100,6 +108,15 @@ const LINGER_NONE = new Int32Array([1, 0]);
 const CONTROL_HEADER = 16;
 
 export type SocketKind = "stream" | "datagram";
+/** "echo" and "raw echo" are for pings: the first by a user whom the host allows that, the other by root. */
+export type ClientKind = SocketKind | "echo" | "raw echo";
+
+/** Where a socket's packets come from; what is undefined is the kernel's choice. */
+export interface SocketSource {
+  readonly address?: SocketAddress | undefined;
+  readonly device?: string | undefined;
+  readonly mark?: number | undefined;
+}
 
 /** A struct sockaddr_in or sockaddr_in6. */
 export type SocketAddress = Uint8Array<ArrayBuffer>;
@@ -136,9 +153,18 @@ export function openListener(kind: SocketKind, address: SocketAddress, subject: 
   return fd;
 }
 
-function openSocket(kind: SocketKind, family: number): number {
-  const type = kind === "stream" ? SOCK_STREAM : SOCK_DGRAM;
-  const fd = socketLibrary().socket(family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+const TYPES: Readonly<Record<ClientKind, number>> = {
+  "stream": SOCK_STREAM,
+  "datagram": SOCK_DGRAM,
+  "echo": SOCK_DGRAM,
+  "raw echo": SOCK_RAW,
+};
+
+function openSocket(kind: ClientKind, family: number): number {
+  const echo = family === AF_INET6 ? IPPROTO_ICMPV6 : IPPROTO_ICMP;
+  const protocol = kind === "stream" || kind === "datagram" ? 0 : echo;
+  const type = TYPES[kind] | SOCK_NONBLOCK | SOCK_CLOEXEC;
+  const fd = socketLibrary().socket(family, type, protocol);
   return fd < 0 ? failure() : fd;
 }
 
@@ -174,16 +200,53 @@ export function localAddress(fd: number): SocketAddress {
   return address.slice(0, length[0]);
 }
 
-/** A socket on its way to the address. Whether it got there says connectionError() once it can be written. */
-export function startConnect(kind: SocketKind, address: SocketAddress): number {
+/**
+ * A socket on its way to the address. Whether it got there says connectionError() once it can be written.
+ * Throws where it cannot come from where it is to come.
+ */
+export function startConnect(
+  kind: ClientKind,
+  address: SocketAddress,
+  source?: SocketSource,
+): number {
   const fd = openSocket(kind, socketFamily(address));
   if (fd < 0) return fd;
+  if (source) comeFrom(fd, source);
   if (kind === "stream") loaded!.setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, ONE, 4);
   if (loaded!.connect(fd, address, address.length) >= 0) return fd;
   const why = failure();
   if (why === IN_PROGRESS) return fd;
   closeSocket(fd);
   return why;
+}
+
+function comeFrom(fd: number, { address, device, mark }: SocketSource): void {
+  const { bind, setsockopt } = socketLibrary();
+  const fail = (call: string, subject: string) => {
+    const errno = -failure();
+    closeSocket(fd);
+    throw errnoError(call, subject, errno);
+  };
+  if (device !== undefined) {
+    const name = new TextEncoder().encode(device);
+    if (setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, name, name.length) < 0) fail("device", device);
+  }
+  if (mark !== undefined) {
+    const bits = new Uint32Array([mark]);
+    if (setsockopt(fd, SOL_SOCKET, SO_MARK, bits, 4) < 0) fail("mark", `${mark}`);
+  }
+  if (!address) return;
+  // A port that was given is asked from again and again; one that was not is best chosen by the connection.
+  setOption(fd, SOL_SOCKET, SO_REUSEADDR);
+  setOption(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT);
+  if (bind(fd, address, address.length) < 0) fail("source", printSource(address));
+}
+
+function printSource(address: SocketAddress): string {
+  const six = socketFamily(address) === AF_INET6;
+  const port = (address[2]! << 8) | address[3]!;
+  const host = addressFromBytes(six ? address.subarray(8, 24) : address.subarray(4, 8));
+  return port === 0 ? host : printEndpoint({ address: host, port });
 }
 
 const ERROR = new Int32Array(1);

@@ -8,7 +8,8 @@
 
 import { cpuUsage, memoryUsage } from "node:process";
 import { systemClock } from "../../src/clock.ts";
-import type { HttpCheck } from "../../src/config/care.ts";
+import type { HttpCheck } from "../../src/config/check.ts";
+import { httpCheck } from "../support/http_check.ts";
 import { httpProbe } from "../../src/health/probes/http.ts";
 import type { Probe } from "../../src/health/probes/probe.ts";
 import { startProbes } from "../../src/health/scheduler.ts";
@@ -21,16 +22,7 @@ const SERVE = "serve";
 const ANSWER = "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 2\r\n\r\nok";
 const PORTS = 4;
 const INTERVAL_MS = 1000;
-const CHECK: HttpCheck = {
-  scheme: "http",
-  method: "GET",
-  path: "/healthz",
-  body: "",
-  headers: [],
-  extraStatus: [],
-  skipVerify: true,
-  timeoutMs: 1000,
-};
+const CHECK = httpCheck({ timeoutMs: 1000 });
 
 interface Measured {
   readonly probes: number;

@@ -9,7 +9,7 @@ import { runServices } from "../../src/care/serve.ts";
 import { systemClock } from "../../src/clock.ts";
 import { fingerprint } from "../../src/config/files/load.ts";
 import { readFiles, ReadMemory } from "../../src/config/files/read.ts";
-import { httpProbe } from "../../src/health/probes/http.ts";
+import { makeProbe } from "../../src/health/probes/make.ts";
 import { configureLogs, resetLogs } from "../../src/log.ts";
 import { HOST } from "../support/care_inside.ts";
 import { until } from "../support/care_lab.ts";
@@ -86,7 +86,8 @@ defaults: {mode: none, drain-timeout: 5s, check: {type: http, interval: 200ms, t
         pid: Deno.pid,
         unit: undefined,
         openGround: (request, warn) => openGround(request, HOST, warn),
-        probe: httpProbe,
+        probe: makeProbe,
+        tell: () => Promise.resolve(),
         readFiles: (path) => readFiles({ path, nodeAddresses: [], memory }),
         fingerprint,
         openControl,

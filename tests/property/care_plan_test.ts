@@ -6,7 +6,7 @@ import { clean, planClean } from "../../src/care/clean.ts";
 import { ownedByName, prospect, runPass } from "../../src/care/pass.ts";
 import type { CareConfig } from "../../src/config/care.ts";
 import { careServices } from "../../src/config/care_services.ts";
-import type { HealthStates } from "../../src/desired/servers.ts";
+import type { HealthStates } from "../../src/desired/quorum.ts";
 import { joinOwned, NOTHING_OWNED } from "../../src/desired/owned.ts";
 import { printEndpoint } from "../../src/model/endpoint.ts";
 import { logText, stepText } from "../../src/plan/text.ts";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { systemClock } from "../../src/clock.ts";
-import type { HttpCheck } from "../../src/config/care.ts";
+import { httpCheck } from "../support/http_check.ts";
 import { ProbeFailure } from "../../src/health/probes/failure.ts";
 import { httpProbe } from "../../src/health/probes/http.ts";
 import { HEAD_LIMIT, HeadReader, type HttpHead } from "../../src/health/probes/http_message.ts";
@@ -95,17 +95,7 @@ Deno.test("a head is refused just where it is over the limit, however it is cut"
 });
 
 Deno.test("whatever a server says in whatever pieces, a probe gives a result", async () => {
-  const check: HttpCheck = {
-    scheme: "http",
-    method: "GET",
-    path: "/",
-    body: "",
-    headers: [],
-    extraStatus: [],
-    skipVerify: true,
-    timeoutMs: 60_000,
-  };
-  const probe = httpProbe(check, { clock: systemClock });
+  const probe = httpProbe(httpCheck({ path: "/", timeoutMs: 60_000 }), { clock: systemClock });
   let answer: readonly Uint8Array[] = [];
   await using server = serve(async (connection) => {
     for (const part of answer) await write(connection, part);

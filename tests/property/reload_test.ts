@@ -4,7 +4,12 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { PassMemory } from "../../src/care/carer.ts";
 import { prospect, runFew, runPass } from "../../src/care/pass.ts";
-import type { Config, ServerConfig, ServiceConfig } from "../../src/config/config.ts";
+import {
+  type Config,
+  PLAIN_SERVICE,
+  type ServerConfig,
+  type ServiceConfig,
+} from "../../src/config/config.ts";
 import { Agenda } from "../../src/agenda.ts";
 import { printEndpoint } from "../../src/model/endpoint.ts";
 import { printServiceKey, type ServiceKey } from "../../src/model/ipvs.ts";
@@ -24,7 +29,7 @@ const server: fc.Arbitrary<ServerConfig> = fc.record({
   return {
     ...{ ...endpoint, name: printEndpoint(endpoint), weight, upperThreshold, lowerThreshold: 0 },
     forwarding: { method: "masquerade" },
-    check: undefined,
+    ...{ checks: [], need: "all", whenFailed: "step", notify: [] },
   };
 });
 
@@ -44,10 +49,7 @@ const service: fc.Arbitrary<ServiceConfig> = fc.record({
   service: { key, scheduler, schedulerFlags: [], onePacket: false },
   servers: new Map(servers.map((each) => [each.name, each])),
   mode: isLinked ? { kind: "link", device: "lvscare", markBit: 0 } : { kind: "none" },
-  start: "up",
-  keepLast: false,
-  drain: false,
-  drainTimeoutMs: 0,
+  ...PLAIN_SERVICE,
 }));
 
 const config: fc.Arbitrary<Config> = fc.uniqueArray(service, {
@@ -198,12 +200,11 @@ Deno.test("an agenda gives what is due in the order of its time", () => {
       for (const dueMs of times) agenda.add({ dueMs });
       let now = 0;
       for (const delay of delays) {
-        const next = agenda.next;
+        const next = agenda.take();
         if (!next) break;
         assert.ok(next.dueMs >= now);
         now = next.dueMs;
-        next.dueMs += delay;
-        agenda.postponed();
+        agenda.add({ dueMs: next.dueMs + delay });
       }
       assert.equal(agenda.size, times.length);
       agenda.keep(({ dueMs }) => dueMs % 2 === 0);

@@ -1,5 +1,6 @@
 /** Random configurations of `lvscare care`, and kernels as it may find them. */
 
+import { httpCheck } from "./http_check.ts";
 import fc from "fast-check";
 import type { CareConfig, Mode } from "../../src/config/care.ts";
 import type { ServerHealth } from "../../src/health/reducer.ts";
@@ -25,16 +26,7 @@ export function careConfig(differences: Partial<CareConfig> = {}): CareConfig {
     scheduler: "rr",
     servers: [1, 2, 3].map((n) => endpoint(`192.168.0.${n}`, 6443)),
     mode: { kind: "link", device: "lvscare", markBit: 0 },
-    check: {
-      scheme: "https",
-      method: "GET",
-      path: "/healthz",
-      body: "",
-      headers: [],
-      extraStatus: [],
-      skipVerify: true,
-      timeoutMs: 10_000,
-    },
+    check: httpCheck({ scheme: "https" }),
     persistenceMs: 0,
     serverLimit: 0,
     intervalMs: 5000,
@@ -107,9 +99,9 @@ export function healthOf(servers: readonly Endpoint[]): fc.Arbitrary<Map<string,
     state,
     sinceMs,
     failedMs: state === "up" ? undefined : sinceMs,
-    failures: state === "up" ? 0 : 1,
-    successes: 0,
+    recoveredMs: undefined,
     lastReason: state === "up" ? undefined : "connection refused",
+    weight: undefined,
   }));
   return fc.array(fc.option(one, { nil: undefined }), {
     minLength: servers.length,

@@ -2,22 +2,44 @@
 
 import assert from "node:assert/strict";
 import { type Clock, systemClock } from "../../src/clock.ts";
-import type { HttpCheck } from "../../src/config/care.ts";
+import { type HttpCheck, statusRanges } from "../../src/config/check.ts";
 import { httpProbe } from "../../src/health/probes/http.ts";
 import type { Probe, ProbeResult } from "../../src/health/probes/probe.ts";
 import type { Endpoint } from "../../src/model/endpoint.ts";
 import { certificate, write } from "./http_servers.ts";
 
-export const CHECK: HttpCheck = {
-  scheme: "http",
-  method: "GET",
-  path: "/healthz",
-  body: "",
-  headers: [],
-  extraStatus: [],
-  skipVerify: true,
-  timeoutMs: 10_000,
-};
+/** What tests mostly say of a check. */
+export interface SimpleCheck {
+  readonly scheme: "http" | "https";
+  readonly method: string;
+  readonly path: string;
+  readonly body: string;
+  readonly headers: HttpCheck["headers"];
+  readonly extraStatus: readonly number[];
+  readonly skipVerify: boolean;
+  readonly timeoutMs: number;
+}
+
+export function httpCheck(
+  {
+    scheme = "http",
+    method = "GET",
+    path = "/healthz",
+    body = "",
+    headers = [],
+    extraStatus = [],
+    skipVerify = true,
+    timeoutMs = 10_000,
+  }: Partial<SimpleCheck> = {},
+): HttpCheck {
+  return {
+    ...{ kind: "http", scheme, version: "1.1", method, body, headers },
+    urls: [{ path, status: statusRanges(extraStatus), expect: [] }],
+    ...{ redirects: 10, tls: { verify: !skipVerify }, timeoutMs },
+  };
+}
+
+export const CHECK: HttpCheck = httpCheck();
 export const OK: ProbeResult = { ok: true };
 export const OK_TEXT = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 export const failed = (reason: string): ProbeResult => ({ ok: false, reason });
@@ -26,11 +48,11 @@ export const redirect = (location: string, status = 302): string =>
   `HTTP/1.1 ${status} Moved\r\nLocation: ${location}\r\n\r\n`;
 
 /** It trusts the authority of certificates/ and no other. */
-export function probeOf(check: Partial<HttpCheck> = {}, clock: Clock = systemClock): Probe {
-  return httpProbe({ ...CHECK, ...check }, { clock, caCerts: [certificate("authority")] });
+export function probeOf(check: Partial<SimpleCheck> = {}, clock: Clock = systemClock): Probe {
+  return httpProbe(httpCheck(check), { clock, caCerts: [certificate("authority")] });
 }
 
-export function ask(target: Endpoint, check: Partial<HttpCheck> = {}): Promise<ProbeResult> {
+export function ask(target: Endpoint, check: Partial<SimpleCheck> = {}): Promise<ProbeResult> {
   return probeOf(check).run(target, new AbortController().signal);
 }
 

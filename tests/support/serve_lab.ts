@@ -1,5 +1,6 @@
 /** `lvscare run` on a clock of the tests and a dataplane in memory, with files that are real. */
 
+import type { Message } from "../../src/care/notifications.ts";
 import { Instance, RUN } from "../../src/care/instance.ts";
 import { SILENT_NOTIFIER } from "../../src/care/notify.ts";
 import { runServices, type ServeOptions, type ServeWorld } from "../../src/care/serve.ts";
@@ -47,6 +48,9 @@ export class ServeLab {
     Deno.removeSync(`${this.folder}/${name}`);
   }
 
+  /** What those have been told who want to know. */
+  readonly messages: Message[] = [];
+
   async start(options: Partial<ServeOptions> = {}): Promise<void> {
     const { folder, clock, dataplane } = this;
     const memory = new ReadMemory();
@@ -61,8 +65,13 @@ export class ServeLab {
         return { close: () => Promise.resolve() };
       },
       openGround: () => Promise.resolve(fakeGround(dataplane)),
-      probe: ({ path }) => ({
-        describe: (server) => `GET ${printEndpoint(server)}${path}`,
+      tell: (_, message) => {
+        this.messages.push(message);
+        return Promise.resolve();
+      },
+      probe: (check) => ({
+        describe: (server) =>
+          `GET ${printEndpoint(server)}${check.kind === "http" ? check.urls[0]!.path : ""}`,
         run: (server) => this.#probe(server),
       }),
       openNotifier: () => ({

@@ -3,6 +3,7 @@ import type { CareConfig } from "../../src/config/care.ts";
 import type { Address } from "../../src/model/address.ts";
 import type { Endpoint } from "../../src/model/endpoint.ts";
 import { runCare } from "../support/care_command.ts";
+import { httpCheck, type SimpleCheck } from "../support/http_check.ts";
 
 const at = (address: string, port: number): Endpoint => ({ address: address as Address, port });
 const GOOD = ["--vs", "10.0.0.1:80", "--rs", "10.0.0.2:80", "--mode="];
@@ -13,16 +14,7 @@ const DEFAULTS: CareConfig = {
   scheduler: "rr",
   servers: [at("10.0.0.2", 80)],
   mode: { kind: "none" },
-  check: {
-    scheme: "https",
-    method: "GET",
-    path: "/healthz",
-    body: "",
-    headers: [],
-    extraStatus: [],
-    skipVerify: true,
-    timeoutMs: 10_000,
-  },
+  check: httpCheck({ scheme: "https" }),
   persistenceMs: 0,
   serverLimit: 0,
   intervalMs: 5_000,
@@ -42,8 +34,8 @@ const DEFAULTS: CareConfig = {
   dryRun: false,
 };
 
-const check = (news: Partial<CareConfig["check"]>): Partial<CareConfig> => ({
-  check: { ...DEFAULTS.check, ...news },
+const check = (news: Partial<SimpleCheck>): Partial<CareConfig> => ({
+  check: httpCheck({ scheme: "https", ...news }),
 });
 
 interface Right {

@@ -1,5 +1,6 @@
 /** The example that README shows. */
 
+import type { ServerConfig } from "../../src/config/config.ts";
 import assert from "node:assert/strict";
 import { readFiles } from "../../src/config/files/read.ts";
 import { fileSchema } from "../../src/config/files/fields.ts";
@@ -25,13 +26,18 @@ Deno.test("README shows the example as it is, and it is what README says", async
     "UDP 10.103.97.53:53 192.168.0.53:5353",
   ]);
   const [care, web] = config!.services;
-  assert.equal([...care!.servers.values()][0]!.check!.request.scheme, "https");
+  const httpOf = ({ checks: [check] }: ServerConfig) => {
+    assert.ok(check?.request.kind === "http");
+    return { ...check, ...check.request };
+  };
+  assert.equal(httpOf([...care!.servers.values()][0]!).scheme, "https");
   assert.deepEqual(web!.service.persistence, { timeoutS: 300, prefix: 32 });
   assert.deepEqual(
-    [...web!.servers.values()].map(({ weight, upperThreshold, check }) => [
-      ...[weight, upperThreshold, check!.request.scheme, check!.request.path, check!.port],
-      ...[check!.intervalMs, check!.rise, check!.fall],
-    ]),
+    [...web!.servers.values()].map((server) => {
+      const { weight, upperThreshold } = server;
+      const { scheme, urls, port, intervalMs, rise, fall } = httpOf(server);
+      return [weight, upperThreshold, scheme, urls[0]!.path, port, intervalMs, rise, fall];
+    }),
     [
       [1, 0, "http", "/healthz", 8080, 5000, 2, 3],
       [3, 1000, "http", "/healthz", 8080, 5000, 2, 3],

@@ -242,7 +242,7 @@ const CASES: readonly Case[] = [
   ],
   [
     service("address: 10.0.0.1", "port: 80", "? x", ": y"),
-    '4:7: services[0]: "x" is unknown, must be one of name, address, port, mark, servers, protocol, mode, device, gateway, scheduler, scheduler-flags, one-packet, persistence, start, keep-last, drain, drain-timeout, weight, forwarding, tunnel, upper-threshold, lower-threshold, check',
+    '4:7: services[0]: "x" is unknown, must be one of name, address, port, mark, servers, sorry, protocol, mode, device, gateway, scheduler, scheduler-flags, one-packet, persistence, start, keep-last, quorum, panic, slow-start, notify-end, drain, maintenance-drain, drain-timeout, weight, forwarding, tunnel, upper-threshold, lower-threshold, check, checks, need, when-failed, notify',
   ],
   [
     service("address: 10.0.0.1", "port: 80", "name: []"),
@@ -254,11 +254,11 @@ const CASES: readonly Case[] = [
   ],
   [
     service("address: 10.0.0.1", "port: 80", "<<: {}"),
-    '4:5: services[0]: "<<" is unknown, must be one of name, address, port, mark, servers, protocol, mode, device, gateway, scheduler, scheduler-flags, one-packet, persistence, start, keep-last, drain, drain-timeout, weight, forwarding, tunnel, upper-threshold, lower-threshold, check',
+    '4:5: services[0]: "<<" is unknown, must be one of name, address, port, mark, servers, sorry, protocol, mode, device, gateway, scheduler, scheduler-flags, one-packet, persistence, start, keep-last, quorum, panic, slow-start, notify-end, drain, maintenance-drain, drain-timeout, weight, forwarding, tunnel, upper-threshold, lower-threshold, check, checks, need, when-failed, notify',
   ],
   [
     service("address: 10.0.0.1", "port: 80", '"a\\u0007b": 1'),
-    '4:5: services[0]: "a\\u0007b" is unknown, must be one of name, address, port, mark, servers, protocol, mode, device, gateway, scheduler, scheduler-flags, one-packet, persistence, start, keep-last, drain, drain-timeout, weight, forwarding, tunnel, upper-threshold, lower-threshold, check',
+    '4:5: services[0]: "a\\u0007b" is unknown, must be one of name, address, port, mark, servers, sorry, protocol, mode, device, gateway, scheduler, scheduler-flags, one-packet, persistence, start, keep-last, quorum, panic, slow-start, notify-end, drain, maintenance-drain, drain-timeout, weight, forwarding, tunnel, upper-threshold, lower-threshold, check, checks, need, when-failed, notify',
   ],
   [
     service("address: 10.0.0.1", "port: 80", "mode: lnik"),
@@ -402,7 +402,7 @@ const CASES: readonly Case[] = [
   ],
   [
     service("address: 10.0.0.1", "port: 80", "drain: maybe"),
-    '4:12: services[0].drain: "maybe": must be true or false',
+    '4:12: services[0].drain: "maybe": must be true, false or a duration as 30s',
   ],
   [
     service("address: 10.0.0.1", "port: 80", "drain-timeout: 25h"),
@@ -646,7 +646,7 @@ const CASES: readonly Case[] = [
   ],
   [
     server("address: 10.0.0.2", "scheduler: rr"),
-    '6:9: services[0].servers[0]: "scheduler" is unknown, must be one of address, port, weight, forwarding, tunnel, upper-threshold, lower-threshold, check',
+    '6:9: services[0].servers[0]: "scheduler" is unknown, must be one of address, port, weight, forwarding, tunnel, upper-threshold, lower-threshold, check, checks, need, when-failed, notify',
   ],
   [
     server("address: 10.0.0.2", "tunnel: {type: ipip}"),
@@ -666,11 +666,14 @@ const CASES: readonly Case[] = [
   ],
   [
     check("type: htttp"),
-    '5:13: services[0].check.type: "htttp": must be http, https or none (did you mean http?)',
+    '5:13: services[0].check.type: "htttp": must be http, https, tcp, tls, udp, icmp, dns, smtp, grpc, exec, file or none (did you mean http?)',
   ],
-  [check("type: tcp"), '5:13: services[0].check.type: "tcp": must be http, https or none'],
+  [
+    check("type: ftp"),
+    '5:13: services[0].check.type: "ftp": must be http, https, tcp, tls, udp, icmp, dns, smtp, grpc, exec, file or none',
+  ],
   [check("typ: http"), '5:7: services[0].check: "typ" is unknown (did you mean type?)'],
-  [check("path: /x"), "5:13: services[0].check.path: means nothing without a type, http or https"],
+  [check("path: /x"), "5:13: services[0].check.path: means nothing without a type"],
   [
     check("type: http", "path: /a b"),
     '6:13: services[0].check.path: "/a b": must be printable ASCII without white space (other characters stand there percent-encoded, as %20)',
@@ -769,16 +772,16 @@ const CASES: readonly Case[] = [
   ],
   [
     check("type: none", "rise: 2"),
-    "6:13: services[0].check.rise: means nothing without a type, http or https",
+    "6:13: services[0].check.rise: means nothing without a type",
   ],
   [defaults("mode: x"), '2:9: defaults.mode: "x": must be link, route or none'],
   [
     defaults("address: 10.0.0.1"),
-    '2:3: defaults: "address" is unknown, must be one of protocol, mode, device, gateway, scheduler, scheduler-flags, one-packet, persistence, start, keep-last, drain, drain-timeout, weight, forwarding, tunnel, upper-threshold, lower-threshold, check',
+    '2:3: defaults: "address" is unknown, must be one of protocol, mode, device, gateway, scheduler, scheduler-flags, one-packet, persistence, start, keep-last, quorum, panic, slow-start, notify-end, drain, maintenance-drain, drain-timeout, weight, forwarding, tunnel, upper-threshold, lower-threshold, check, checks, need, when-failed, notify',
   ],
   [
     defaults("servers: []"),
-    '2:3: defaults: "servers" is unknown, must be one of protocol, mode, device, gateway, scheduler, scheduler-flags, one-packet, persistence, start, keep-last, drain, drain-timeout, weight, forwarding, tunnel, upper-threshold, lower-threshold, check',
+    '2:3: defaults: "servers" is unknown, must be one of protocol, mode, device, gateway, scheduler, scheduler-flags, one-packet, persistence, start, keep-last, quorum, panic, slow-start, notify-end, drain, maintenance-drain, drain-timeout, weight, forwarding, tunnel, upper-threshold, lower-threshold, check, checks, need, when-failed, notify',
   ],
   [defaults("check: {type: x}"), '2:17: defaults.check.type: "x": must be http, https or none'],
   [defaults("weight: -1"), '2:11: defaults.weight: "-1": must be a whole number from 0 to 65535'],

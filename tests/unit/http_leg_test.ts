@@ -1,21 +1,12 @@
 import assert from "node:assert/strict";
-import type { HttpCheck } from "../../src/config/care.ts";
+import { httpCheck, type SimpleCheck } from "../support/http_check.ts";
 import { firstLeg, type HttpLeg, nextLeg } from "../../src/health/probes/http_leg.ts";
 import { endpoint } from "../support/care_arbitraries.ts";
 
-const CHECK: HttpCheck = {
-  scheme: "http",
-  method: "GET",
-  path: "/a/b?q=1",
-  body: "",
-  headers: [],
-  extraStatus: [],
-  skipVerify: true,
-  timeoutMs: 1000,
+const first = (check: Partial<SimpleCheck> = {}, target = endpoint("10.0.0.1", 8080)) => {
+  const made = httpCheck({ path: "/a/b?q=1", ...check });
+  return firstLeg(made, made.urls[0]!, target);
 };
-
-const first = (check: Partial<HttpCheck> = {}, target = endpoint("10.0.0.1", 8080)) =>
-  firstLeg({ ...CHECK, ...check }, target);
 
 Deno.test("a check's first request names address and port as its host", () => {
   assert.equal(first().request.host, "10.0.0.1:8080");

@@ -14,6 +14,7 @@ const REQUEST: HttpRequest = {
   host: "10.0.0.1:80",
   headers: [],
   body: "",
+  version: "1.1",
 };
 
 const encoded = (request: Partial<HttpRequest>) =>

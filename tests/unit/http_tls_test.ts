@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { systemClock } from "../../src/clock.ts";
 import { httpProbe } from "../../src/health/probes/http.ts";
 import type { ProbeResult } from "../../src/health/probes/probe.ts";
-import { ask, CHECK, failed, OK, OK_TEXT } from "../support/http_check.ts";
+import { ask, failed, httpCheck, OK, OK_TEXT } from "../support/http_check.ts";
 import { type Answer, serve, serveText, write } from "../support/http_servers.ts";
 
 const HANDSHAKES: readonly (readonly [what: string, answer: Answer, reason: string])[] = [
@@ -69,7 +69,7 @@ for (const [name, host, expected] of CERTIFICATES) {
 
 Deno.test("an authority that is trusted nowhere makes no certificate good", async () => {
   await using server = serveText(OK_TEXT, { certificate: "trusted" });
-  const check = { ...CHECK, scheme: "https", skipVerify: false } as const;
+  const check = httpCheck({ scheme: "https", skipVerify: false });
   const probe = httpProbe(check, { clock: systemClock });
   const result = await probe.run(server.endpoint, new AbortController().signal);
   assert.deepEqual(result, failed("certificate not trusted"));

@@ -75,6 +75,7 @@ test("weight, scheduler, flags, persistence and thresholds are edited in place",
     `edit service ${ONE}: wrr -> sh flag-2 persistent 300 s /32`,
     `edit server 192.168.0.1:80 of ${ONE}: weight 1 -> 5, upper threshold 0 -> 9, ` +
     "lower threshold 0 -> 3",
+    "set net.ipv4.vs.expire_quiescent_template: not there -> 1",
   ]);
 });
 

@@ -4,22 +4,33 @@ import { parseNetmask } from "../../ipvsadm/netmask.ts";
 import { type Address, parseAddress } from "../../model/address.ts";
 import { parseEndpoint } from "../../model/endpoint.ts";
 import { PROXY_PROTOCOLS } from "../../wire/proxy_protocol.ts";
-import { BACKENDS, DATAPLANES, MASQUERADE_CHOICES, SCHEMES } from "../care.ts";
-import { readMethod, readPath } from "../care_check.ts";
+import { BACKENDS, DATAPLANES, MASQUERADE_CHOICES } from "../care.ts";
 import { judgeHostAddress } from "../care_endpoints.ts";
 import { readDevice } from "../care_mode.ts";
-import { STARTS } from "../config.ts";
-import { type Given, refuse } from "../given.ts";
-import { checkHeader, type Header, TOKEN } from "../headers.ts";
 import {
-  type DurationRange,
-  readChoice,
-  readDurationMs,
-  readInteger,
-  readSwitch,
-} from "../values.ts";
+  NEEDS,
+  NOTIFY_EVENTS,
+  type NotifyConfig,
+  STARTS,
+  WHEN_FAILED,
+  WITHOUT_QUORUM,
+} from "../config.ts";
+import { type Given, refuse, refuseUnseen } from "../given.ts";
+import { readDurationMs, readSwitch } from "../values.ts";
+import { check } from "./check_fields.ts";
 import {
-  complainOf,
+  choice,
+  command,
+  duration,
+  flag,
+  hostAddress,
+  percent,
+  readHostAddress,
+  text,
+  whole,
+} from "./scalars.ts";
+import {
+  complainIn,
   type Fields,
   listOf,
   mapped,
@@ -29,46 +40,9 @@ import {
   shortFor,
   type Table,
   table,
-  type ValuePlace,
+  tableOf,
   type ValuesOf,
 } from "./shape.ts";
-import type { YamlNode } from "../yaml.ts";
-
-function choice<const T extends string>(choices: readonly T[]): Shape<T> {
-  return scalar({ enum: choices }, (given) => readChoice(given, choices));
-}
-
-function whole(minimum: number, maximum: number): Shape<number> {
-  return scalar(
-    { type: "integer", minimum, maximum },
-    (given) => readInteger(given, minimum, maximum),
-  );
-}
-
-function duration(range: DurationRange): Shape<number> {
-  return scalar(
-    { type: ["string", "integer"], examples: ["500ms", "5s", "1m30s", 5] },
-    (given) => readDurationMs(given, range),
-  );
-}
-
-const flag: Shape<boolean> = scalar({ type: "boolean" }, readSwitch);
-const text: Shape<string> = scalar({ type: "string" }, ({ text }) => text);
-
-/** An address of one host. */
-const hostAddress: Shape<Address> = scalar({ type: "string" }, readHostAddress);
-
-function readHostAddress(given: Given): Address {
-  const address = parseAddress(given.text) ??
-    refuse(given, "must be an address, as 10.0.0.1 or fd00::1", adviseOnAddress(given.text));
-  const problem = judgeHostAddress(address);
-  return problem === undefined ? address : refuse(given, problem);
-}
-
-function adviseOnAddress(text: string): string | undefined {
-  if (parseEndpoint(text)) return "the port stands beside it, as port";
-  return /^[\w.-]*[a-z][\w.-]*$/i.test(text) ? "names are not looked up" : undefined;
-}
 
 /** "80", or "8000-8010" for eleven. */
 const ports: Shape<readonly number[]> = mapped(
@@ -101,89 +75,6 @@ const scheduler: Shape<string> = scalar(
 );
 
 const device: Shape<string> = scalar({ type: "string", maxLength: 15 }, readDevice);
-
-/** Headers, by their names. */
-const headers: Shape<readonly Header[]> = {
-  schema: { type: "object", additionalProperties: { type: "string" } },
-  read(node, place) {
-    if (node.kind !== "map") return place.complain(node, "must be a map of names to values");
-    const read: Header[] = [];
-    for (const { key, at, value } of node.entries) {
-      const inside = place.inside(key);
-      if (!TOKEN.test(key)) place.complain({ at }, "must be the name of a header");
-      else if (value.kind !== "scalar") inside.complain(value, "must be a single value");
-      else {
-        try {
-          read.push(checkHeader({ text: "", name: "", origin: "file" }, key, value.text));
-        } catch (error) {
-          complainOf(error, value, inside);
-        }
-      }
-    }
-    return read;
-  },
-};
-
-const CHECK = {
-  type: {
-    shape: choice([...SCHEMES, "none"]),
-    help: "How servers are asked; none: they are always in use. Default: none",
-  },
-  port: { shape: whole(1, 65_535), help: "The port that is asked. Default: the server's own" },
-  interval: {
-    shape: duration({ min: "100ms", max: "24h" }),
-    help: "From the start of one check to the next, from 100ms to 24h. Default: 5s",
-  },
-  timeout: {
-    shape: duration({ min: "1ms", max: "24h" }),
-    help: "How long one check may take, redirects too. Default: 10s",
-  },
-  rise: {
-    shape: whole(1, 1000),
-    help: "How many good checks in a row bring a server back. Default: 1",
-  },
-  fall: {
-    shape: whole(1, 1000),
-    help: "How many failed checks in a row take a server down. Default: 1",
-  },
-  method: {
-    shape: scalar({ type: "string" }, readMethod),
-    help: "The request's method. Default: GET",
-  },
-  path: {
-    shape: scalar({ type: "string" }, readPath),
-    help: "The path, with a query where one is needed. Default: /healthz",
-  },
-  body: { shape: text, help: "The request's body. Default: none" },
-  headers: {
-    shape: headers,
-    help: "Headers of the request, Host too, by their names. Default: none",
-  },
-  status: {
-    shape: mapped(oneOrMore(whole(100, 599)), (codes) => codes.filter((code) => code >= 400)),
-    help: "Status codes that are healthy too, beside all below 400. Default: none",
-  },
-  verify: {
-    shape: flag,
-    help: "Whether a server's certificate must be one to trust. Default: false",
-  },
-} as const satisfies Fields;
-
-export type CheckValues = ValuesOf<typeof CHECK>;
-
-/** The type alone. */
-const shortCheck: Shape<Table<CheckValues>> = {
-  schema: CHECK.type.shape.schema,
-  read(node, place) {
-    const type = CHECK.type.shape.read(node, place);
-    return type && tableOf({ type }, node, place);
-  },
-};
-
-/** What stands for a map of these values. */
-function tableOf<V>(values: V, { at, depth, size }: YamlNode, place: ValuePlace): Table<V> {
-  return { values, node: { kind: "map", entries: [], at, depth, size }, place };
-}
 
 const TUNNEL = {
   type: { shape: choice(["ipip", "gue", "gre"]), help: "The encapsulation. Default: ipip" },
@@ -243,6 +134,63 @@ const persistence: Shape<Table<PersistenceValues> | "none"> = {
   },
 };
 
+const url: Shape<string> = scalar({ type: "string", format: "uri" }, (given) => {
+  const parsed = URL.parse(given.text);
+  const isGood = (parsed?.protocol === "http:" || parsed?.protocol === "https:") &&
+    /^[\x21-\x7e]*$/.test(given.text);
+  // It may have a secret.
+  if (!isGood) refuseUnseen(given, "the URL", "must be one of http or https");
+  return given.text;
+});
+
+const NOTIFY = {
+  on: {
+    shape: oneOrMore(choice(NOTIFY_EVENTS)),
+    help: `Of what: ${NOTIFY_EVENTS.join(", ")}. Default: of all`,
+  },
+  program: {
+    shape: command,
+    help: "A program, and what it is given; a line of JSON stands on its standard input",
+  },
+  url: { shape: url, help: "Who gets the JSON by POST" },
+  user: { shape: text, help: "The user that runs the program. Default: ours" },
+  timeout: {
+    shape: duration({ min: "100ms", max: "1h" }),
+    help: "How long it may take. Default: 10s",
+  },
+} as const satisfies Fields;
+
+const notify: Shape<NotifyConfig> = {
+  schema: { oneOf: [{ type: "string" }, table(NOTIFY).schema] },
+  read(node, place) {
+    if (node.kind !== "map") {
+      const isUrl = node.kind === "scalar" && /^https?:/i.test(node.text);
+      if (isUrl) {
+        const to = url.read(node, place);
+        return to === undefined ? undefined : readNotify({ url: to });
+      }
+      const program = command.read(node, place);
+      return program && readNotify({ program });
+    }
+    const read = table(NOTIFY).read(node, place);
+    if (!read) return undefined;
+    const { program, url: to, user } = read.values;
+    if (
+      node.entries.some(({ key }) => key === "program") ===
+        node.entries.some(({ key }) => key === "url")
+    ) return place.complain(node, "must have program or url, and one of them");
+    if (to !== undefined && user !== undefined) complainIn(read, "user", "is for a program alone");
+    return program || to !== undefined ? readNotify(read.values) : undefined;
+  },
+};
+
+function readNotify({ on = [], program, url, user, timeout = 10_000 }: ValuesOf<typeof NOTIFY>) {
+  const to = program
+    ? { kind: "program" as const, command: program }
+    : url !== undefined && { kind: "url" as const, url };
+  return to ? { on, to, user, timeoutMs: timeout } : undefined;
+}
+
 /** What is a server's, and can be said for all of a service's, or of a file's. */
 const SERVER_SETTINGS = {
   weight: {
@@ -262,11 +210,61 @@ const SERVER_SETTINGS = {
     shape: whole(0, 999_999_999),
     help: "Connections at which it gets some again; 0: three quarters of the upper. Default: 0",
   },
-  check: {
-    shape: shortFor(shortCheck, table(CHECK)),
-    help: "How servers are checked; or the type alone",
+  check: { shape: check, help: "How servers are checked; or the type alone" },
+  checks: {
+    shape: listOf(check),
+    help: "Several checks; what one of them does not say is check's",
+  },
+  need: {
+    shape: choice(NEEDS),
+    help: "How many of several checks must be good: all, or any of them. Default: all",
+  },
+  "when-failed": {
+    shape: choice(WHEN_FAILED),
+    help: "What becomes of a server that failed. step: weight 0, and out with its next failed " +
+      "check; remove: out at once; inhibit: weight 0 until it is back. Default: step",
+  },
+  notify: {
+    shape: oneOrMore(notify),
+    help: "Who is told when a server goes or is back, and of the service when its quorum is lost " +
+      "or had again: a program's path, a URL, or a map; or several",
   },
 } as const satisfies Fields;
+
+const QUORUM = {
+  weight: { shape: whole(1, 1_000_000_000), help: "The weight that is needed. Default: 1" },
+  hysteresis: {
+    shape: whole(0, 1_000_000_000),
+    help: "It is lost at so much less, and had again at so much more. Default: 0",
+  },
+  without: {
+    shape: choice(WITHOUT_QUORUM),
+    help: "What is done without it, beside the sorry server. withdraw: the address is taken away " +
+      "from here, with all services on it. Default: keep",
+  },
+  start: { shape: choice(STARTS), help: "Whether it is there at start. Default: the service's" },
+} as const satisfies Fields;
+
+export type QuorumValues = ValuesOf<typeof QUORUM>;
+
+const shortQuorum: Shape<Table<QuorumValues>> = {
+  schema: QUORUM.weight.shape.schema,
+  read(node, place) {
+    const weight = QUORUM.weight.shape.read(node, place);
+    return weight === undefined ? undefined : tableOf({ weight }, node, place);
+  },
+};
+
+/** A time, for ever, or none. */
+const drain: Shape<number> = scalar(
+  { type: ["boolean", "string", "integer"], examples: [true, false, "30s"] },
+  (given) => {
+    const isSwitch = /^(?:t|f|true|false)$/i.test(given.text);
+    if (isSwitch) return readSwitch(given) ? Infinity : 0;
+    if (!/^\d/.test(given.text)) return refuse(given, "must be true, false or a duration as 30s");
+    return readDurationMs(given, { min: "0s", max: "24h" });
+  },
+);
 
 /** What is a service's, and can be said for all of a file's. */
 const SERVICE_SETTINGS = {
@@ -308,9 +306,31 @@ const SERVICE_SETTINGS = {
     shape: flag,
     help: "Never take the last server out, however its checks end. Default: false",
   },
-  drain: {
+  quorum: {
+    shape: shortFor(shortQuorum, table(QUORUM)),
+    help: "How much weight of healthy servers the service needs; or a map. Default: 1",
+  },
+  panic: {
+    shape: percent,
+    help:
+      "Where fewer servers are healthy than this part of all, as 30%, all are used. Default: 0%",
+  },
+  "slow-start": {
+    shape: duration({ min: "0s", max: "24h" }),
+    help: "How long a server that is back takes to get its weight, step by step. Default: 0s",
+  },
+  "notify-end": {
     shape: flag,
-    help: "A server that fails its checks keeps the connections that it has. Default: false",
+    help: "Whether at the end of the program all is said to be down. Default: false",
+  },
+  drain: {
+    shape: drain,
+    help: "Whether a server that fails its checks keeps the connections that it has, or for how " +
+      "long. Default: false",
+  },
+  "maintenance-drain": {
+    shape: duration({ min: "0s", max: "24h" }),
+    help: "How long a server of weight 0 keeps its connections. Default: until they end",
   },
   "drain-timeout": {
     shape: duration({ min: "0s", max: "24h" }),
@@ -355,6 +375,18 @@ const shortEndpoint = scalar({ type: "string" }, (given): { address: Address; po
   );
 });
 
+const SORRY = {
+  ...SERVER,
+  inhibit: {
+    shape: flag,
+    help: "It stays in the table with weight 0 while it is not needed. Default: false",
+  },
+} as const satisfies Fields;
+
+export type SorryTable = Table<ValuesOf<typeof SORRY>>;
+
+const shortSorry: Shape<SorryTable> = shortServer;
+
 const SERVICE = {
   name: { shape: text, help: "What people call it; it means nothing else" },
   address: {
@@ -372,6 +404,10 @@ const SERVICE = {
   servers: {
     shape: listOf(shortFor(shortServer, table(SERVER))),
     help: "The servers behind it",
+  },
+  sorry: {
+    shape: shortFor(shortSorry, table(SORRY)),
+    help: "The server that stands in while there is no quorum; it is checked as the others are",
   },
   ...SETTINGS,
 } as const satisfies Fields;

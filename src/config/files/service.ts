@@ -14,16 +14,18 @@ import {
 } from "../../model/ipvs.ts";
 import { type Mode, PROXY_SCHEDULERS } from "../care.ts";
 import { FAMILY_WORDS, isLoopback } from "../care_endpoints.ts";
-import type { CheckConfig, HostConfig, ServerConfig, ServiceConfig } from "../config.ts";
+import type {
+  CheckConfig,
+  HostConfig,
+  QuorumConfig,
+  ServerConfig,
+  ServiceConfig,
+  Start,
+} from "../config.ts";
 import { quote } from "../given.ts";
 import { didYouMean } from "../values.ts";
-import type {
-  CheckValues,
-  ServerSettingValues,
-  ServerTable,
-  ServiceTable,
-  SettingValues,
-} from "./fields.ts";
+import { checkOf, judgeCheck, needsPort } from "./check.ts";
+import type { ServerSettingValues, ServerTable, ServiceTable, SettingValues } from "./fields.ts";
 import { complainIn, type Table } from "./shape.ts";
 
 export interface EntryOptions {
@@ -75,12 +77,15 @@ export class EntryBuilder {
 
   build(): ServiceConfig[] {
     const servers = this.#readServers();
+    const sorry = this.#readSorry();
     const keys = this.#keys(servers);
     const flags = this.#schedulerFlags();
+    const families = new Set(keys.map(keyFamily));
     const services: ServiceConfig[] = [];
     for (const key of keys) {
-      const own = this.#serversOf(key, servers, new Set(keys.map(keyFamily)));
-      services.push(this.#service(key, own, flags));
+      const own = this.#serversOf(key, servers, families);
+      const [standIn] = sorry ? this.#serversOf(key, [sorry], families).values() : [];
+      services.push(this.#service(key, own, flags, standIn));
     }
     return services;
   }
@@ -132,6 +137,7 @@ export class EntryBuilder {
     key: ServiceKey,
     servers: ReadonlyMap<string, ServerConfig>,
     schedulerFlags: readonly SchedulerFlag[],
+    sorry: ServerConfig | undefined,
   ): ServiceConfig {
     const settings = this.#settings;
     const { host } = this.#options;
@@ -156,11 +162,32 @@ export class EntryBuilder {
       service,
       servers,
       mode: this.#mode(key),
-      start: settings.start ?? "up",
+      quorum: this.#quorum(),
+      sorry: sorry && { server: sorry, inhibit: this.#entry.values.sorry?.values.inhibit ?? false },
+      notify: settings.notify ?? [],
+      notifiesEnd: settings["notify-end"] ?? false,
+      panicPercent: 100 * (settings.panic ?? 0),
+      slowStartMs: settings["slow-start"] ?? 0,
       keepLast: settings["keep-last"] ?? false,
-      drain: settings.drain ?? false,
+      failedDrainMs: settings.drain ?? 0,
       drainTimeoutMs: settings["drain-timeout"] ?? DRAIN_TIMEOUT_MS,
+      maintenanceDrainMs: settings["maintenance-drain"] ?? Infinity,
     };
+  }
+
+  #quorum(): QuorumConfig {
+    const { quorum, panic } = this.#settings;
+    const { weight = 1, hysteresis = 0, without = "keep", start = this.#start } = quorum?.values ??
+      {};
+    if (quorum && hysteresis >= weight) {
+      const text = `must be under the weight that is needed, which is ${weight}`;
+      if (quorum.values.hysteresis) complainIn(quorum, "hysteresis", text);
+    }
+    if (this.#entry.values.sorry && panic) {
+      const text = "must not stand beside panic: either one server stands in, or all are used";
+      this.#complain("sorry", text);
+    }
+    return { needed: weight, hysteresis, without, start };
   }
 
   #checkEmbedded(key: ServiceKey, scheduler: string): void {
@@ -241,22 +268,39 @@ export class EntryBuilder {
 
   #readServers(): ReadServer[] {
     const shared = this.#settings;
-    const common = new Settings(shared);
+    const common = new Settings(shared, this.#start);
     complainOfIdle(this.#entry.values, shared);
     const read: ReadServer[] = [];
     for (const server of this.#entry.values.servers ?? []) {
-      const { address, port } = server.values;
-      if (address === undefined) {
-        const isGiven = server.node.entries.some(({ key }) => key === "address");
-        if (!isGiven) complainIn(server, undefined, "has no address, must have one");
-        continue;
-      }
-      const hasOwn = server.node.entries.some(({ key }) => key !== "address" && key !== "port");
-      const settings = hasOwn ? new Settings(inherit(shared, server.values)) : common;
-      settings.check(server, this.#options.host);
-      read.push({ table: server, settings, server: { address, port } });
+      const one = this.#readServer(server, common);
+      if (one) read.push(one);
     }
     return read;
+  }
+
+  #readServer(server: ServerTable, common: Settings): ReadServer | undefined {
+    const { address, port } = server.values;
+    if (address === undefined) {
+      const isGiven = server.node.entries.some(({ key }) => key === "address");
+      if (!isGiven) complainIn(server, undefined, "has no address, must have one");
+      return undefined;
+    }
+    const hasOwn = server.node.entries.some(({ key }) => key !== "address" && key !== "port");
+    const settings = hasOwn
+      ? new Settings(inherit(this.#settings, server.values), this.#start)
+      : common;
+    settings.check(server, this.#options.host);
+    return { table: server, settings, server: { address, port } };
+  }
+
+  get #start(): Start {
+    return this.#settings.start ?? "up";
+  }
+
+  /** Of each family, where its services are of both. */
+  #readSorry(): ReadServer | undefined {
+    const { sorry } = this.#entry.values;
+    return sorry && this.#readServer(sorry, new Settings(this.#settings, this.#start));
   }
 
   /** The servers of one service. Where the entry has both families, each service has those of its own. */
@@ -318,12 +362,14 @@ function inherit<V extends ServerSettingValues>(far: ServerSettingValues, near: 
 class Settings {
   readonly forwarding: Forwarding;
   readonly #values: ServerSettingValues;
-  readonly #check: CheckConfig | undefined;
+  readonly #checks: readonly CheckConfig[];
 
-  constructor(values: ServerSettingValues) {
+  constructor(values: ServerSettingValues, start: Start) {
     this.#values = values;
     this.forwarding = forwardingOf(values);
-    this.#check = checkOf(values.check?.values ?? {});
+    const common = values.check?.values ?? {};
+    const all = values.checks?.map((each) => ({ ...common, ...each.values })) ?? [common];
+    this.#checks = all.map((each) => checkOf(each, start)).filter((each) => each !== undefined);
   }
 
   server(name: string, { address, port }: { address: Address; port: number }): ServerConfig {
@@ -334,8 +380,16 @@ class Settings {
       forwarding: this.forwarding,
       upperThreshold: values["upper-threshold"] ?? 0,
       lowerThreshold: values["lower-threshold"] ?? 0,
-      check: port === 0 && this.#check?.port === undefined ? undefined : this.#check,
+      checks: port === 0 ? this.#checksWithoutPort() : this.#checks,
+      need: values.need ?? "all",
+      whenFailed: values["when-failed"] ?? "step",
+      notify: values.notify ?? [],
     };
+  }
+
+  /** A server that has no port of its own cannot be asked at it. */
+  #checksWithoutPort(): readonly CheckConfig[] {
+    return this.#checks.filter(({ port, request }) => port !== undefined || !needsPort(request));
   }
 
   /** Says what does not agree, of one of the servers that have these. */
@@ -366,10 +420,9 @@ function complainOfIdle(own: ServerSettingValues, effective: ServerSettingValues
   if (own.tunnel && effective.forwarding !== "tunnel") {
     complainIn(own.tunnel, undefined, "is for forwarding tunnel, which this is not");
   }
-  if ((effective.check?.values.type ?? "none") !== "none") return;
-  const idle = Object.keys(own.check?.values ?? {}).find((key) => key !== "type");
-  if (own.check && idle !== undefined) {
-    complainIn(own.check, idle, "means nothing without a type, http or https");
+  if (own.check) judgeCheck(own.check, effective.check?.values ?? {});
+  for (const each of own.checks ?? []) {
+    judgeCheck(each, { ...effective.check?.values, ...each.values });
   }
 }
 
@@ -380,25 +433,4 @@ function forwardingOf({ forwarding = "masquerade", tunnel }: ServerSettingValues
   if (type === "gue") return { method, encapsulation: type, port, checksum };
   if (type === "ipip") return { method, encapsulation: type };
   return { method, encapsulation: type, checksum: checksum === "remote" ? "none" : checksum };
-}
-
-function checkOf(values: CheckValues): CheckConfig | undefined {
-  const { type = "none" } = values;
-  if (type === "none") return undefined;
-  return {
-    request: {
-      scheme: type,
-      method: values.method ?? "GET",
-      path: values.path ?? "/healthz",
-      body: values.body ?? "",
-      headers: values.headers ?? [],
-      extraStatus: values.status ?? [],
-      skipVerify: !(values.verify ?? false),
-      timeoutMs: values.timeout ?? 10_000,
-    },
-    port: values.port,
-    intervalMs: values.interval ?? 5000,
-    rise: values.rise ?? 1,
-    fall: values.fall ?? 1,
-  };
 }

@@ -181,6 +181,11 @@ export function table<const F extends Fields>(
   };
 }
 
+/** What stands for a map of these values. */
+export function tableOf<V>(values: V, { at, depth, size }: YamlNode, place: ValuePlace): Table<V> {
+  return { values, node: { kind: "map", entries: [], at, depth, size }, place };
+}
+
 /** Says something of one of its values, or, where it does not have that, of the whole. */
 export function complainIn(
   { node, place }: Pick<Table<unknown>, "node" | "place">,

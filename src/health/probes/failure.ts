@@ -1,10 +1,16 @@
 /** Why a probe failed, in words that a person uses. The log line says of whom. */
 
-import { LvscareError } from "../../errors.ts";
+import { LvscareError, SyscallError } from "../../errors.ts";
+import type { BadResult } from "./probe.ts";
 
 /** A failure whose message is the probe's reason. */
 export class ProbeFailure extends LvscareError {
-  override readonly name = "ProbeFailure";
+  override readonly name: string = "ProbeFailure";
+}
+
+/** A check that could not be made: it is not the server that is to blame. */
+export class UnableError extends ProbeFailure {
+  override readonly name = "UnableError";
 }
 
 const NO_FILES = "local resources exhausted: too many open files";
@@ -40,12 +46,47 @@ const BY_CODE: Readonly<Record<string, string>> = {
   ERR_SSL_WRONG_VERSION_NUMBER: "TLS handshake failed: the server answered without TLS",
 };
 
+/** This host's own troubles, and no word about a server. */
+const UNABLE: ReadonlySet<string> = new Set([
+  ...["EACCES", "EPERM", "EADDRNOTAVAIL", "EMFILE", "ENFILE", "ENOBUFS", "ENOMEM"],
+]);
+
+/** What a socket is told before it connects, and what it means that the kernel refuses. */
+const BEFORE: Readonly<Record<string, (error: SyscallError) => string>> = {
+  source: ({ subject, errno }) =>
+    errno === "EADDRNOTAVAIL"
+      ? `the source ${subject} is no address of this host`
+      : `the source ${subject} cannot be used: ${known(errno)}`,
+  device: ({ subject, errno }) =>
+    errno === "ENODEV"
+      ? `the device "${subject}" is not there`
+      : `the device "${subject}" cannot be used: ${known(errno)}`,
+  mark: ({ subject, errno }) => `the mark ${subject} cannot be set: ${known(errno)}`,
+};
+
+function known(errno: string): string {
+  if (errno === "EPERM" || errno === "EACCES") return "not permitted, needs CAP_NET_ADMIN";
+  return errno === "EADDRINUSE" ? "in use" : errno;
+}
+
+/** The result of a check that ended with this. */
+export function failureOf(error: unknown, hostname: string): BadResult {
+  const reason = reasonOf(error, hostname);
+  return isUnable(error) ? { ok: false, reason, unable: true } : { ok: false, reason };
+}
+
+export function isUnable(error: unknown): boolean {
+  if (error instanceof UnableError || error instanceof SyscallError) return true;
+  return error instanceof Error && UNABLE.has(codeOf(error));
+}
+
 /** What Node says of a name; Deno has words alone. */
 const NO_NAME = ["ENOTFOUND", "EAI_AGAIN"];
 
 /** `hostname` is what was to be connected to: where it is a name, it may be one that is not found. */
 export function reasonOf(error: unknown, hostname: string): string {
   if (error instanceof ProbeFailure) return error.message;
+  if (error instanceof SyscallError) return BEFORE[error.call]?.(error) ?? error.message;
   if (!(error instanceof Error)) return firstLine(String(error));
   const { message } = error;
   // Before its code, which says only that the connection was reset.

@@ -1,79 +1,111 @@
-/** Health checks over HTTP and HTTPS, as LVScare makes them. */
+/** Health checks over HTTP and HTTPS, as LVScare makes them, and richer ones. */
 
-import type { Clock } from "../../clock.ts";
-import type { HttpCheck } from "../../config/care.ts";
-import { printEndpoint } from "../../model/endpoint.ts";
-import { ownHeader, type ProxyProtocol } from "../../wire/proxy_protocol.ts";
-import { ProbeFailure, reasonOf } from "./failure.ts";
+import type { HttpCheck, HttpUrl, StatusRange } from "../../config/check.ts";
+import { type Endpoint, printEndpoint } from "../../model/endpoint.ts";
+import { ownHeader } from "../../wire/proxy_protocol.ts";
+import { BODY_LIMIT, Expectations } from "./expectation.ts";
+import { isUnable, ProbeFailure, reasonOf, UnableError } from "./failure.ts";
 import { bracketed, withoutPort } from "./host_name.ts";
+import { type Body, readBody } from "./http_body.ts";
 import { firstLeg, type HttpLeg, nextLeg } from "./http_leg.ts";
-import { encodeRequest, HeadReader, type HttpHead, malformed } from "./http_message.ts";
-import type { Probe, ProbeResult } from "./probe.ts";
-import { withinTime } from "./time_limit.ts";
-import { tlsOpener } from "./tls_wire.ts";
+import {
+  encodeRequest,
+  HeadReader,
+  type HttpHead,
+  type HttpRequest,
+  malformed,
+} from "./http_message.ts";
+import { askHttp2 } from "./http2/ask.ts";
+import type { Probe, Trace } from "./probe.ts";
 import { openPlain } from "./socket_wire.ts";
-import type { OpenWire, Wire } from "./wire.ts";
+import { type Attempt, GOOD, type ProbeTools, timedProbe } from "./timed.ts";
+import { TlsClient } from "./tls_wire.ts";
+import type { Wire } from "./wire.ts";
 
-const MOST_REDIRECTS = 10;
-
-export interface HttpProbeOptions {
-  readonly clock: Clock;
-  /** Authorities in PEM, to be trusted instead of the host's. */
-  readonly caCerts?: readonly string[];
-  /** How servers want to be told by a proxy who comes; undefined: not at all. */
-  readonly proxyProtocol?: ProxyProtocol | undefined;
-}
-
-export function httpProbe(check: HttpCheck, options: HttpProbeOptions): Probe {
-  const { clock, caCerts, proxyProtocol } = options;
-  const preface = proxyProtocol && ownHeader(proxyProtocol);
-  const { method, scheme, path, timeoutMs } = check;
-  const openers = { http: openPlain, https: tlsOpener({ verify: !check.skipVerify, caCerts }) };
-  return {
-    describe: (target) => `${method} ${scheme}://${printEndpoint(target)}${path}`,
-    run: (target, signal) =>
-      withinTime({ clock, timeoutMs, signal }, async (signal) => {
-        try {
-          return judge(
-            check,
-            await follow({ first: firstLeg(check, target), openers, preface, signal }),
-          );
-        } catch (error) {
-          return { ok: false, reason: reasonOf(error, target.address) };
-        }
-      }),
+export function httpProbe(check: HttpCheck, tools: ProbeTools): Probe {
+  const proxyProtocol = check.proxyProtocol ?? tools.proxyProtocol;
+  const parts: Parts = {
+    check,
+    tls: new TlsClient(check.tls, tools.caCerts),
+    preface: proxyProtocol && ownHeader(proxyProtocol),
+    expectations: new Map(check.urls.map((url) => [url, new Expectations(url.expect)])),
   };
+  return timedProbe(check, tools, {
+    describe: (target) => describe(check, target),
+    ask: async (attempt) => {
+      for (const url of check.urls) await askUrl(parts, url, attempt);
+      return GOOD;
+    },
+  });
 }
 
-function judge({ extraStatus }: HttpCheck, status: number): ProbeResult {
-  if (status < 400 || extraStatus.includes(status)) return { ok: true };
-  return { ok: false, reason: `status ${status}` };
+function describe({ method, scheme, urls: [url, ...more] }: HttpCheck, target: Endpoint): string {
+  const first = `${method} ${scheme}://${printEndpoint(target)}${url?.path ?? ""}`;
+  return more.length === 0 ? first : `${first} and ${more.length} more`;
 }
 
-type Openers = Readonly<Record<HttpLeg["scheme"], OpenWire>>;
-
-/** One check: where it goes first, and how it gets anywhere. */
-interface Errand {
-  readonly first: HttpLeg;
-  readonly openers: Openers;
+/** What all requests of a check share. */
+interface Parts {
+  readonly check: HttpCheck;
+  readonly tls: TlsClient;
   /** Of the PROXY protocol, for the server that is checked and no other. */
   readonly preface: Uint8Array | undefined;
-  readonly signal: AbortSignal;
+  readonly expectations: ReadonlyMap<HttpUrl, Expectations>;
 }
 
-/** Asks, and asks on where an answer sends us; gives the last one's status. */
-async function follow(errand: Errand): Promise<number> {
-  const { first } = errand;
+/** One request: where it goes first, and how it gets anywhere. */
+interface Errand extends Parts {
+  readonly first: HttpLeg;
+  readonly signal: AbortSignal;
+  readonly trace: Trace | undefined;
+  readonly wantsBody: boolean;
+}
+
+interface Answer {
+  readonly head: HttpHead;
+  /** Where it is wanted. */
+  readonly body: Body | undefined;
+}
+
+async function askUrl(parts: Parts, url: HttpUrl, { target, signal, trace }: Attempt) {
+  const { check, expectations } = parts;
+  const expected = expectations.get(url)!;
+  const first = firstLeg(check, url, target);
+  const wantsBody = !expected.isEmpty;
+  const { head, body } = await follow({ ...parts, first, signal, trace, wantsBody });
+  const where = check.urls.length > 1 ? `${url.path}: ` : "";
+  if (!isAccepted(head.status, url.status)) {
+    throw new ProbeFailure(`${where}status ${head.status}`);
+  }
+  if (!body) return;
+  trace?.(`${body.bytes.length} bytes of body${body.isCut ? ", and more" : ""}`);
+  await expected.check(body.bytes, body.isCut).catch((error) => {
+    throw new ProbeFailure(where + reasonOf(error, target.address));
+  });
+}
+
+function isAccepted(status: number, ranges: readonly StatusRange[]): boolean {
+  return ranges.some(([first, last]) => first <= status && status <= last);
+}
+
+/** Asks, and asks on where an answer sends us; gives the last one's. */
+async function follow(errand: Errand): Promise<Answer> {
+  const { first, check, trace } = errand;
   let leg = first;
-  for (let redirects = 0; redirects <= MOST_REDIRECTS; redirects++) {
-    const head = await exchange(leg, errand).catch((error) => {
-      throw new ProbeFailure(whereabouts(first, leg) + reasonOf(error, leg.hostname));
+  for (let redirects = 0;; redirects++) {
+    const answer = await exchange(leg, errand).catch((error) => {
+      const words = whereabouts(first, leg) + reasonOf(error, leg.hostname);
+      throw isUnable(error) ? new UnableError(words) : new ProbeFailure(words);
     });
-    const next = nextLeg(leg, head);
-    if (!next) return head.status;
+    if (check.redirects === 0) return answer;
+    const next = nextLeg(leg, answer.head);
+    if (!next) return answer;
+    if (redirects === check.redirects) {
+      throw new ProbeFailure(`stopped after ${check.redirects} redirects`);
+    }
+    trace?.(`redirected to ${next.scheme}://${bracketed(next.hostname)}:${next.port}`);
     leg = next;
   }
-  throw new ProbeFailure(`stopped after ${MOST_REDIRECTS} redirects`);
 }
 
 function isSamePlace(a: HttpLeg, b: HttpLeg): boolean {
@@ -85,19 +117,52 @@ function whereabouts(first: HttpLeg, leg: HttpLeg): string {
   return isSamePlace(leg, first) ? "" : `redirected to "${bracketed(leg.hostname)}:${leg.port}": `;
 }
 
-/** One request and the head of its answer; the rest is not waited for. */
-async function exchange(leg: HttpLeg, errand: Errand): Promise<HttpHead> {
-  const { hostname, port, request } = leg;
-  const { first, openers, signal } = errand;
-  const preface = isSamePlace(leg, first) ? errand.preface : undefined;
-  const serverName = withoutPort(request.host);
-  using wire = await openers[leg.scheme]({ hostname, port, serverName, preface, signal });
+/** One request and its answer; the body is not waited for where nobody wants it. */
+async function exchange(leg: HttpLeg, errand: Errand): Promise<Answer> {
+  const { check, wantsBody, trace } = errand;
+  using wire = await open(leg, errand);
+  const { request } = leg;
+  trace?.(`> ${request.method} ${request.target} HTTP/${check.version}, Host: ${request.host}`);
+  if (check.version === "2") {
+    const { head, body } = await askHttp2(wire, {
+      ...{ method: request.method, scheme: leg.scheme, authority: request.host },
+      ...{ path: request.target, headers: withAgent(request.headers) },
+      body: new TextEncoder().encode(request.body),
+    }, wantsBody ? BODY_LIMIT : undefined);
+    trace?.(`< HTTP/2 ${head.status}`);
+    return { head, body };
+  }
   await wire.write(encodeRequest(request));
-  return await readHead(wire);
+  const reader = new HeadReader();
+  const head = await readHead(wire, reader);
+  trace?.(`< HTTP/1 ${head.status}${head.location ? `, Location: ${head.location}` : ""}`);
+  const { method } = request;
+  const body = wantsBody
+    ? await readBody(wire, { method, head, reader, limit: BODY_LIMIT })
+    : undefined;
+  return { head, body };
 }
 
-async function readHead(wire: Wire): Promise<HttpHead> {
-  const reader = new HeadReader();
+function withAgent(headers: HttpRequest["headers"]): HttpRequest["headers"] {
+  const isGiven = headers.some(([name]) => name.toLowerCase() === "user-agent");
+  return isGiven ? headers : [["user-agent", "lvscare"], ...headers];
+}
+
+async function open(leg: HttpLeg, errand: Errand): Promise<Wire> {
+  const { scheme, hostname, port, request } = leg;
+  const { first, check: { source, version }, tls, signal, trace } = errand;
+  const preface = isSamePlace(leg, first) ? errand.preface : undefined;
+  const wire = await openPlain({ hostname, port, source, preface, signal, trace });
+  if (scheme === "http") return wire;
+  const protocols = version === "2" ? ["h2"] : undefined;
+  const serverName = withoutPort(request.host);
+  const secured = await tls.secure(wire, { serverName, protocols, signal, trace });
+  if (version !== "2" || secured.protocol === "h2") return secured;
+  secured[Symbol.dispose]();
+  throw new ProbeFailure("the server speaks no HTTP/2");
+}
+
+async function readHead(wire: Wire, reader: HeadReader): Promise<HttpHead> {
   let chunk = await wire.read();
   if (!chunk) throw new ProbeFailure("connection closed before an answer");
   for (; chunk; chunk = await wire.read()) {

@@ -1,6 +1,6 @@
 /** Where a health check goes first, and where an answer sends it on to, as Go's client does. Pure. */
 
-import type { HttpCheck } from "../../config/care.ts";
+import type { HttpCheck, HttpUrl } from "../../config/check.ts";
 import { type Endpoint, printEndpoint } from "../../model/endpoint.ts";
 import { ProbeFailure } from "./failure.ts";
 import { bracketed, withoutPort } from "./host_name.ts";
@@ -18,12 +18,13 @@ export interface HttpLeg {
 /** Meant for the server they were given for, and not for whomever it sends us to. */
 const SECRETS = ["authorization", "cookie", "cookie2", "proxy-authorization", "www-authenticate"];
 
-export function firstLeg(check: HttpCheck, target: Endpoint): HttpLeg {
-  const { scheme, method, path, body } = check;
+export function firstLeg(check: HttpCheck, url: HttpUrl, target: Endpoint): HttpLeg {
+  const { scheme, method, body } = check;
   const given = check.headers.find(([name]) => name.toLowerCase() === "host");
   const headers = check.headers.filter((header) => header !== given);
-  const host = given?.[1] ?? printEndpoint(target);
-  const request = { method, target: path, host, headers, body };
+  const host = url.host ?? given?.[1] ?? printEndpoint(target);
+  const version = check.version === "1.0" ? "1.0" as const : "1.1" as const;
+  const request = { method, target: url.path, host, headers, body, version };
   return { scheme, hostname: target.address, port: target.port, request };
 }
 

@@ -9,6 +9,8 @@ export interface HttpRequest {
   readonly host: string;
   readonly headers: readonly (readonly [name: string, value: string])[];
   readonly body: string;
+  /** 2 is another protocol altogether. */
+  readonly version: "1.0" | "1.1";
 }
 
 export interface HttpHead {
@@ -23,9 +25,10 @@ export const HEAD_LIMIT = 64 << 10;
 const WITH_BODY = ["POST", "PUT", "PATCH"];
 
 /** Headers that are given replace those that would be there anyway; the connection is used only once. */
-export function encodeRequest({ method, target, host, headers, body }: HttpRequest): Uint8Array {
+export function encodeRequest(request: HttpRequest): Uint8Array {
+  const { method, target, host, headers, body, version } = request;
   const content = encoder.encode(body);
-  const lines = [`${method} ${target} HTTP/1.1`, `Host: ${host}`];
+  const lines = [`${method} ${target} HTTP/${version}`, `Host: ${host}`];
   if (!headers.some(([name]) => is(name, "user-agent"))) lines.push("User-Agent: lvscare");
   for (const [name, value] of headers) {
     if (!is(name, "host")) lines.push(`${name}: ${value}`);
@@ -58,6 +61,8 @@ export class HeadReader {
   /** Where the head begins: behind those that only said that one is to come (100 Continue). */
   #start = 0;
   #searched = 0;
+  #lines: readonly string[] = [];
+  #end = 0;
 
   /** The head, as soon as it is complete. */
   push(chunk: Uint8Array): HttpHead | undefined {
@@ -74,10 +79,26 @@ export class HeadReader {
         this.#searched = Math.max(this.#start, this.#length - 2);
         return undefined;
       }
-      const head = parseHead(decoder.decode(bytes.subarray(this.#start, end)));
-      if (!isInterim(head)) return head;
+      const { head, lines } = parseHead(decoder.decode(bytes.subarray(this.#start, end)));
+      if (!isInterim(head)) {
+        this.#lines = lines;
+        this.#end = end;
+        return head;
+      }
       this.#start = this.#searched = end;
     }
+  }
+
+  /** Of the head: what that header says, several of a name in one. */
+  header(lowerCase: string): string | undefined {
+    const values = this.#lines.filter((line) => is(line.split(":", 1)[0]!.trimEnd(), lowerCase))
+      .map((line) => line.replace(/^[^:]*:/, "").trim());
+    return values.length === 0 ? undefined : [...new Set(values)].join(", ");
+  }
+
+  /** What came behind the head. */
+  get rest(): Uint8Array {
+    return this.#bytes.subarray(this.#end, this.#length);
   }
 
   /** In a buffer that doubles, or a server that sends byte by byte would have all copied for each of them. */
@@ -138,7 +159,7 @@ function isHeader(line: string): boolean {
 
 const LOCATION = /^location[ \t]*:/i;
 
-function parseHead(text: string): HttpHead {
+function parseHead(text: string): { head: HttpHead; lines: readonly string[] } {
   const [first = "", ...rest] = text.trimEnd().replaceAll("\r\n", "\n").split("\n");
   const status = /^HTTP\/1\.\d +([1-9]\d\d)(?: |$)/.exec(first)?.[1];
   if (status === undefined) throw malformed(`its first line is ${quote(first)}`);
@@ -148,7 +169,8 @@ function parseHead(text: string): HttpHead {
   const odd = lines.find((line) => !isHeader(line));
   if (odd !== undefined) throw malformed(`it has the header ${quote(odd)}, must have a colon`);
   const location = lines.find((line) => LOCATION.test(line));
-  return { status: Number(status), location: location?.replace(/^[^:]*:/, "").trim() };
+  const head = { status: Number(status), location: location?.replace(/^[^:]*:/, "").trim() };
+  return { head, lines };
 }
 
 export function malformed(what: string): ProbeFailure {

@@ -8,8 +8,14 @@ import { Epoll, READABLE, WRITABLE } from "../../sys/epoll.ts";
 /** So many turns it takes, and more, until who was told that a socket is ready has done what there is to do. */
 const TURNS = 30;
 
+let shared: SocketPoll | undefined;
+
+export function sharedPoll(): SocketPoll {
+  return shared ??= new SocketPoll();
+}
+
 /** Runs only as long as there is a socket. */
-export class SocketPoll {
+class SocketPoll {
   readonly #epoll = new Epoll<() => void>();
   #active = 0;
   #isRunning = false;

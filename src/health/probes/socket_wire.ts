@@ -1,42 +1,49 @@
 /** Connections to addresses, over sockets of our own. */
 
-import { type Address, parseAddress } from "../../model/address.ts";
+import type { SourceConfig } from "../../config/check.ts";
+import { type Address, addressFamily, parseAddress } from "../../model/address.ts";
+import { printEndpoint } from "../../model/endpoint.ts";
 import { errnoName } from "../../sys/errno.ts";
-import { toSocketAddress } from "../../sys/socket_address.ts";
+import { toEndpoint, toSocketAddress } from "../../sys/socket_address.ts";
 import {
   AGAIN,
+  type ClientKind,
   closeSocket,
   CONNECTION_REFUSED,
   connectionError,
+  localAddress,
   meetsItself,
   receive,
   send,
   type SocketAddress,
+  type SocketSource,
   startConnect,
 } from "../../sys/sockets.ts";
-import { SocketPoll } from "./socket_poll.ts";
+import { UnableError } from "./failure.ts";
+import { sharedPoll } from "./socket_poll.ts";
 import { openRuntime, type Wire, type WireOptions } from "./wire.ts";
 
-/** Answers to health checks are small. It is everybody's, and what came is taken out of it at once. */
-const CHUNK = new Uint8Array(4 << 10);
+/** The longest datagram. It is everybody's, and what came is taken out of it at once. */
+const CHUNK = new Uint8Array(64 << 10);
 const CHUNK_SIZE = BigInt(CHUNK.length);
 
-let poll: SocketPoll | undefined;
-
-/** Names are left to the runtime, which can look them up. */
-export function openPlain(options: WireOptions): Promise<Wire> {
+/** Names are left to the runtime, which can look them up, unless it is told where to come from. */
+export async function openPlain(options: WireOptions): Promise<Wire> {
   const address = parseAddress(options.hostname);
-  return address === undefined ? openRuntime(options) : openSocket(address, options);
+  if (address !== undefined) return await openStream(address, options);
+  if (!options.source) return await openRuntime(options);
+  const { lookup } = await import("node:dns/promises");
+  options.signal.throwIfAborted();
+  const found = parseAddress((await lookup(options.hostname)).address);
+  return await openStream(found!, options);
 }
 
-async function openSocket(
-  address: Address,
-  { port, preface, signal }: WireOptions,
-): Promise<Wire> {
-  signal.throwIfAborted();
-  const wire = new SocketWire(toSocketAddress({ address, port }), signal);
+async function openStream(address: Address, options: WireOptions): Promise<Wire> {
+  const { port, preface, trace } = options;
+  const wire = openSocket("stream", address, options);
   try {
     await wire.open();
+    trace?.(`connected to ${printEndpoint({ address, port })} from ${wire.local}`);
     if (preface) await wire.write(preface);
     return wire;
   } catch (error) {
@@ -45,22 +52,59 @@ async function openSocket(
   }
 }
 
+/** Each write is a datagram, and so is each read; or of pings, the message. */
+export function openDatagrams(
+  kind: Exclude<ClientKind, "stream">,
+  address: Address,
+  options: Pick<WireOptions, "port" | "source" | "signal">,
+): Wire {
+  return openSocket(kind, address, options);
+}
+
+function openSocket(
+  kind: ClientKind,
+  address: Address,
+  { port, source, signal }: Pick<WireOptions, "port" | "source" | "signal">,
+): SocketWire {
+  signal.throwIfAborted();
+  const from = source && sourceOf(source, address);
+  return new SocketWire(kind, toSocketAddress({ address, port }), signal, from);
+}
+
+/** A source of the other family is of no use, and the kernel would not say why. */
+function sourceOf(
+  { address, port = 0, device, mark }: SourceConfig,
+  target: Address,
+): SocketSource {
+  if (address === undefined && port === 0) return { device, mark };
+  const any = addressFamily(target) === "ipv6" ? "::" : "0.0.0.0";
+  const own = address ?? parseAddress(any)!;
+  if (addressFamily(own) !== addressFamily(target)) {
+    throw new UnableError(`the source ${own} is of another family than ${target}`);
+  }
+  return { address: toSocketAddress({ address: own, port }), device, mark };
+}
+
 class SocketWire implements Wire {
   readonly #address: SocketAddress;
   readonly #signal: AbortSignal;
   readonly #close = () => this[Symbol.dispose]();
   /** Below zero: closed. */
   #fd: number;
-  /** Ends a wait; true where the connection has been closed meanwhile. */
-  #wake: ((isClosed: boolean) => void) | undefined;
+  /** End waits: of one who reads, and of one who writes. */
+  #wakes: (() => void)[] = [];
 
-  constructor(address: SocketAddress, signal: AbortSignal) {
+  constructor(
+    kind: ClientKind,
+    address: SocketAddress,
+    signal: AbortSignal,
+    source: SocketSource | undefined,
+  ) {
     this.#address = address;
     this.#signal = signal;
-    this.#fd = startConnect("stream", address);
+    this.#fd = startConnect(kind, address, source);
     if (this.#fd < 0) throw failure(this.#fd);
-    poll ??= new SocketPoll();
-    if (!poll.watch(this.#fd, () => this.#wake?.(false))) {
+    if (!sharedPoll().watch(this.#fd, () => this.#wake())) {
       closeSocket(this.#fd);
       throw codeError("ENOMEM");
     }
@@ -72,6 +116,11 @@ class SocketWire implements Wire {
     const error = connectionError(this.#fd);
     if (error < 0) throw failure(error);
     if (meetsItself(this.#fd, this.#address)) throw failure(CONNECTION_REFUSED);
+  }
+
+  /** This end, as people read it. */
+  get local(): string {
+    return printEndpoint(toEndpoint(localAddress(this.#fd)));
   }
 
   async write(bytes: Uint8Array): Promise<void> {
@@ -97,10 +146,10 @@ class SocketWire implements Wire {
   [Symbol.dispose](): void {
     if (this.#fd < 0) return;
     this.#signal.removeEventListener("abort", this.#close);
-    poll!.forget(this.#fd);
+    sharedPoll().forget(this.#fd);
     closeSocket(this.#fd);
     this.#fd = -1;
-    this.#wake?.(true);
+    this.#wake();
   }
 
   #live(): number {
@@ -110,9 +159,15 @@ class SocketWire implements Wire {
 
   /** Until something happened. */
   async #ready(): Promise<void> {
-    const isClosed = await new Promise<boolean>((resolve) => this.#wake = resolve);
-    this.#wake = undefined;
-    if (isClosed) throw codeError("ECONNABORTED");
+    await new Promise<void>((resolve) => this.#wakes.push(resolve));
+    this.#live();
+  }
+
+  #wake(): void {
+    const wakes = this.#wakes;
+    if (wakes.length === 0) return;
+    this.#wakes = [];
+    for (const wake of wakes) wake();
   }
 }
 

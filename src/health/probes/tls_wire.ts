@@ -1,63 +1,168 @@
 /**
- * Encrypted connections, by Node's module. Deno's own cannot leave one certificate unlooked at (its switch is
- * for the whole process), and keeps the descriptor of a connection that is closed in the midst of its
- * handshake until the server closes it too: a server that hangs would cost one with every probe.
+ * Encrypted connections, by Node's module over any wire. Deno's own cannot leave one certificate unlooked at
+ * (its switch is for the whole process), and keeps the descriptor of a connection that is closed in the midst
+ * of its handshake until the server closes it too: a server that hangs would cost one with every probe.
  */
 
-import { ProbeFailure } from "./failure.ts";
+import type { TlsConfig } from "../../config/check.ts";
+import { fileStamp } from "../../sys/file_stamp.ts";
+import { ProbeFailure, UnableError } from "./failure.ts";
 import { isAddress } from "./host_name.ts";
-import type { OpenWire, Wire, WireOptions } from "./wire.ts";
+import type { Trace } from "./probe.ts";
+import type { Wire } from "./wire.ts";
 
 type Tls = typeof import("node:tls");
-type Net = typeof import("node:net");
 type TlsSocket = ReturnType<Tls["connect"]>;
 type SecureContext = ReturnType<Tls["createSecureContext"]>;
 
-export interface TlsOptions {
-  /** Refuse certificates that are not trusted, or of another server. */
-  readonly verify: boolean;
-  /** Authorities in PEM, to be trusted instead of the host's. */
-  readonly caCerts?: readonly string[] | undefined;
+export interface SecureOptions {
+  /** Whom a server of several certificates is asked for, and whom its certificate must name. */
+  readonly serverName: string;
+  /** What is spoken inside, by preference: "h2". */
+  readonly protocols?: readonly string[] | undefined;
+  readonly signal: AbortSignal;
+  readonly trace?: Trace | undefined;
 }
 
-export function tlsOpener({ verify, caCerts }: TlsOptions): OpenWire {
-  let context: SecureContext | undefined;
-  return async (options) => {
-    // Here and not at start: it takes some 15 ms, and many hosts do without.
-    const tls = await import("node:tls");
-    options.signal.throwIfAborted();
-    // One for all connections, for each reads all its authorities anew: 3 ms and 0.7 MB.
-    context ??= tls.createSecureContext(caCerts && { ca: [...caCerts] });
-    const net = options.preface && await import("node:net");
-    options.signal.throwIfAborted();
-    const socket = connect(tls, context, options, net);
-    const wire = socketWire(socket, options.signal);
+export interface SecureWire extends Wire {
+  /** What the server chose of the protocols; undefined: it did not. */
+  readonly protocol: string | undefined;
+  /** When its certificate ends: milliseconds since 1970. */
+  readonly validToMs: number;
+}
+
+/** All connections of one check share what is read from files, and read it again when it is another one. */
+export class TlsClient {
+  readonly #config: TlsConfig;
+  readonly #caCerts: readonly string[] | undefined;
+  #context: { readonly stamp: string; readonly value: SecureContext } | undefined;
+
+  /** Authorities in PEM, for checks that do not name their own. */
+  constructor(config: TlsConfig, caCerts?: readonly string[]) {
+    this.#config = config;
+    this.#caCerts = caCerts;
+  }
+
+  /** Encrypts the wire, which is closed with it, and closed where that fails. */
+  async secure(wire: Wire, options: SecureOptions): Promise<SecureWire> {
     try {
-      await wire.opened;
-      if (verify && socket.authorized !== true) throw certificateFault(socket);
-      return wire;
+      return await this.#secure(wire, options);
     } catch (error) {
       wire[Symbol.dispose]();
       throw error;
     }
-  };
+  }
+
+  async #secure(wire: Wire, options: SecureOptions): Promise<SecureWire> {
+    // Here and not at start: it takes some 15 ms, and many hosts do without.
+    const tls = await import("node:tls");
+    const { Duplex } = await import("node:stream");
+    options.signal.throwIfAborted();
+    const { protocols, signal, trace } = options;
+    const serverName = this.#config.serverName ?? options.serverName;
+    const socket = tls.connect({
+      host: serverName || options.serverName,
+      socket: streamOf(Duplex, wire),
+      secureContext: this.#contextFor(tls),
+      // A certificate is judged when the handshake is done, as one that is refused within cannot be looked
+      // at any more, and "expired" cannot be told from "not trusted".
+      rejectUnauthorized: false,
+      ...(serverName !== "" && !isAddress(serverName) && { servername: serverName }),
+      ...(protocols && { ALPNProtocols: [...protocols] }),
+    });
+    const secured = new TlsWire(socket, wire, signal);
+    try {
+      await secured.opened;
+      trace?.(describeSession(socket));
+      if (this.#config.verify && socket.authorized !== true) throw certificateFault(socket);
+      return secured;
+    } catch (error) {
+      secured[Symbol.dispose]();
+      throw error;
+    }
+  }
+
+  /** One for all connections, for each reads all its authorities anew: 3 ms and 0.7 MB. */
+  #contextFor(tls: Tls): SecureContext {
+    const { caFile, certificateFile, keyFile } = this.#config;
+    const files = [caFile, certificateFile, keyFile].filter((each) => each !== undefined);
+    const stamp = files.map(stampOf).join("\n");
+    if (this.#context?.stamp === stamp) return this.#context.value;
+    const ca = caFile === undefined ? this.#caCerts : [readPem(caFile)];
+    const value = createContext(tls, {
+      ...(ca && { ca: [...ca] }),
+      ...(certificateFile !== undefined && { cert: readPem(certificateFile) }),
+      ...(keyFile !== undefined && { key: readPem(keyFile) }),
+    });
+    this.#context = { stamp, value };
+    return value;
+  }
 }
 
-function connect(
-  { connect }: Tls,
-  secureContext: SecureContext,
-  { hostname, port, serverName, preface }: WireOptions,
-  net: Net | undefined,
-): TlsSocket {
-  const name = serverName === "" || isAddress(serverName) ? {} : { servername: serverName };
-  // A certificate is judged when the handshake is done, as one that is refused within cannot be looked at any
-  // more, and "expired" cannot be told from "not trusted".
-  const rejectUnauthorized = false;
-  const options = { secureContext, rejectUnauthorized, ...name };
-  if (!net) return connect({ host: hostname, port, ...options });
-  const socket = net.connect({ host: hostname, port });
-  socket.write(preface!);
-  return connect({ socket, ...options });
+function createContext(
+  { createSecureContext }: Tls,
+  options: Parameters<Tls["createSecureContext"]>[0],
+): SecureContext {
+  try {
+    return createSecureContext(options);
+  } catch (error) {
+    const words = error instanceof Error ? error.message : String(error);
+    throw new UnableError(`its certificate, key or authorities cannot be used: ${words}`);
+  }
+}
+
+function stampOf(path: string): string {
+  return withFile(path, () => fileStamp(Deno.statSync(path)));
+}
+
+function readPem(path: string): string {
+  const text = withFile(path, () => Deno.readTextFileSync(path));
+  if (text.includes("-----BEGIN ")) return text;
+  throw new UnableError(`the file ${path} has nothing in PEM`);
+}
+
+function withFile<T>(path: string, work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    const words = error instanceof Deno.errors.NotFound ? "is not there" : "cannot be read";
+    throw new UnableError(`the file ${path} ${words}`);
+  }
+}
+
+/** The wire as Node's module wants one. */
+function streamOf(
+  Duplex: typeof import("node:stream").Duplex,
+  wire: Wire,
+): import("node:stream").Duplex {
+  let isReading = false;
+  const stream = new Duplex({
+    read() {
+      if (isReading) return;
+      isReading = true;
+      wire.read().then((chunk) => {
+        isReading = false;
+        stream.push(chunk ?? null);
+      }, (error) => stream.destroy(error));
+    },
+    write(chunk: Uint8Array, _encoding: string, done: (error?: Error | null) => void) {
+      wire.write(chunk.slice()).then(() => done(), done);
+    },
+    final(done: () => void) {
+      done();
+    },
+    destroy(error: Error | null, done: (error?: Error | null) => void) {
+      wire[Symbol.dispose]();
+      done(error);
+    },
+  });
+  return stream;
+}
+
+function describeSession(socket: TlsSocket): string {
+  const { subject, valid_to: validTo, issuer } = socket.getPeerCertificate();
+  const names = [subject?.CN, issuer?.CN].map((name) => `"${name ?? ""}"`);
+  return `${socket.getProtocol()}, certificate of ${names[0]} by ${names[1]}, valid to ${validTo}`;
 }
 
 function certificateFault(socket: TlsSocket): ProbeFailure | Error {
@@ -73,52 +178,70 @@ function certificateFault(socket: TlsSocket): ProbeFailure | Error {
   return fault instanceof Error ? fault : Object.assign(new Error(String(fault)), { code: fault });
 }
 
-interface SocketWire extends Wire {
+/** A socket's events as calls: one reads at a time, and what ends the connection ends every call. */
+class TlsWire implements SecureWire {
   /** Resolves when the handshake is done. */
   readonly opened: Promise<void>;
-}
+  readonly #socket: TlsSocket;
+  readonly #wire: Wire;
+  readonly #signal: AbortSignal;
+  readonly #close = () => this[Symbol.dispose]();
+  readonly #chunks: Uint8Array[] = [];
+  readonly #over = Promise.withResolvers<never>();
+  #isAtEnd = false;
+  #wake = () => {};
 
-/** A socket's events as calls: one reads at a time, and what ends the connection ends every call. */
-function socketWire(socket: TlsSocket, signal: AbortSignal): SocketWire {
-  const chunks: Uint8Array[] = [];
-  const over = Promise.withResolvers<never>();
-  over.promise.catch(() => {}); // thrown by whatever call comes next
-  let isAtEnd = false;
-  let wake = () => {};
-  const close = () => {
-    signal.removeEventListener("abort", close);
-    socket.destroy();
-    over.reject(new ProbeFailure("connection closed before an answer"));
-  };
-  signal.addEventListener("abort", close);
-  socket.on("data", (chunk: Uint8Array) => {
-    chunks.push(chunk);
-    wake();
-  });
-  socket.on("end", () => {
-    isAtEnd = true;
-    wake();
-  });
-  socket.on("error", over.reject);
-  socket.on("close", close);
-  return {
-    opened: Promise.race([
-      over.promise,
-      new Promise<void>((done) => socket.on("secureConnect", done)),
-    ]),
-    write: (bytes) =>
-      Promise.race([
-        over.promise,
-        new Promise<void>((resolve, reject) =>
-          socket.write(bytes, (error) => error ? reject(error) : resolve())
-        ),
-      ]),
-    async read() {
-      if (chunks.length === 0 && !isAtEnd) {
-        await Promise.race([over.promise, new Promise<void>((resolve) => wake = resolve)]);
-      }
-      return chunks.shift();
-    },
-    [Symbol.dispose]: close,
-  };
+  constructor(socket: TlsSocket, wire: Wire, signal: AbortSignal) {
+    this.#socket = socket;
+    this.#wire = wire;
+    this.#signal = signal;
+    this.#over.promise.catch(() => {}); // thrown by whatever call comes next
+    signal.addEventListener("abort", this.#close);
+    socket.on("data", (chunk: Uint8Array) => {
+      this.#chunks.push(chunk);
+      this.#wake();
+    });
+    socket.on("end", () => {
+      this.#isAtEnd = true;
+      this.#wake();
+    });
+    socket.on("error", this.#over.reject);
+    socket.on("close", this.#close);
+    this.opened = this.#orOver(new Promise((done) => socket.on("secureConnect", () => done())));
+  }
+
+  get protocol(): string | undefined {
+    const { alpnProtocol } = this.#socket;
+    return typeof alpnProtocol === "string" ? alpnProtocol : undefined;
+  }
+
+  get validToMs(): number {
+    return Date.parse(this.#socket.getPeerCertificate().valid_to);
+  }
+
+  write(bytes: Uint8Array): Promise<void> {
+    return this.#orOver(
+      new Promise((resolve, reject) =>
+        this.#socket.write(bytes, (error) => error ? reject(error) : resolve())
+      ),
+    );
+  }
+
+  async read(): Promise<Uint8Array | undefined> {
+    if (this.#chunks.length === 0 && !this.#isAtEnd) {
+      await this.#orOver(new Promise<void>((resolve) => this.#wake = resolve));
+    }
+    return this.#chunks.shift();
+  }
+
+  [Symbol.dispose](): void {
+    this.#signal.removeEventListener("abort", this.#close);
+    this.#socket.destroy();
+    this.#wire[Symbol.dispose]();
+    this.#over.reject(new ProbeFailure("connection closed before an answer"));
+  }
+
+  #orOver<T>(work: Promise<T>): Promise<T> {
+    return Promise.race([this.#over.promise, work]);
+  }
 }

@@ -1,5 +1,8 @@
 /** Connections for one exchange, and those that the runtime makes. */
 
+import type { SourceConfig } from "../../config/check.ts";
+import type { Trace } from "./probe.ts";
+
 /** A way to a server and back. Closing it ends whatever waits on it. */
 export interface Wire extends Disposable {
   write(bytes: Uint8Array): Promise<void>;
@@ -11,12 +14,12 @@ export interface WireOptions {
   /** A name or an address. */
   readonly hostname: string;
   readonly port: number;
-  /** Whom a server of several certificates is asked for, and whom its certificate must name. */
-  readonly serverName: string;
+  readonly source?: SourceConfig | undefined;
   /** What the server must read before anything else, encrypted or not. */
   readonly preface?: Uint8Array | undefined;
   /** Closes the connection, also one that is still being made. */
   readonly signal: AbortSignal;
+  readonly trace?: Trace | undefined;
 }
 
 export type OpenWire = (options: WireOptions) => Promise<Wire>;
@@ -24,8 +27,12 @@ export type OpenWire = (options: WireOptions) => Promise<Wire>;
 /** Answers to health checks are small. */
 const CHUNK = 4 << 10;
 
-export async function openRuntime({ hostname, port, preface, signal }: WireOptions): Promise<Wire> {
+export async function openRuntime(
+  { hostname, port, preface, signal, trace }: WireOptions,
+): Promise<Wire> {
   const connection = await Deno.connect({ hostname, port, signal });
+  const { remoteAddr, localAddr } = connection;
+  trace?.(`connected to ${remoteAddr.hostname} from ${localAddr.hostname}`);
   const close = () => {
     signal.removeEventListener("abort", close);
     try {

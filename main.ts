@@ -1,6 +1,6 @@
 import type { CareWorld } from "./src/care/run.ts";
 import { openGround } from "./src/care/ground.ts";
-import { careHost, demoRunner, runHost } from "./src/cli/care_host.ts";
+import { careHost, demoRunner, probeHost, runHost } from "./src/cli/care_host.ts";
 import { processHost } from "./src/cli/host.ts";
 import { runCli } from "./src/cli/program.ts";
 import { processOutput } from "./src/cli/output.ts";
@@ -44,12 +44,15 @@ const columns = (Deno.stdout.isTerminal() && Deno.consoleSize().columns) || unde
 Deno.exit(
   await runCli(Deno.args, {
     output: processOutput,
-    host: processHost({
-      openIpvsTable,
-      care: careHost(ground),
-      services: runHost(ground, () => openLinks(transport())),
-      runDemo: demoRunner(ground),
-    }),
+    host: {
+      ...processHost({
+        openIpvsTable,
+        care: careHost(ground),
+        services: runHost(ground, () => openLinks(transport())),
+        runDemo: demoRunner(ground),
+      }),
+      prober: probeHost(),
+    },
     debug,
     columns,
   }),

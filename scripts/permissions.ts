@@ -3,18 +3,10 @@
  * It grows with the program: a permission is added together with the code that needs it.
  */
 
-/** Environment variables that the program reads. */
-const ENVIRONMENT = [
-  ...["LVSCARE_DEBUG", "LVSCARE_NETLINK", "NO_COLOR", "FORCE_COLOR"],
-  // What systemd tells a service.
-  ...["NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"],
-  // Every flag of `lvscare care`, and LVScare's own name for --ip.
-  ...["CARE_*", "LVSCARE_NODE_IP"],
-];
-
 export const PERMISSION_FLAGS: readonly string[] = [
   "--no-prompt",
-  `--allow-env=${ENVIRONMENT.join(",")}`,
+  // Files in keepalived's language name any variable.
+  "--allow-env",
   // Rules, configuration and the names in /etc/services and /etc/hosts. Never /proc and /sys, which Deno keeps
   // for programs with every permission: those go through libc.
   "--allow-read",

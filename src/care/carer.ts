@@ -1,6 +1,6 @@
 /** One service of a pass: what it should be, what is remembered of it, and whether there is anything to find out. */
 
-import type { ServiceConfig } from "../config/config.ts";
+import type { Config, ServiceConfig } from "../config/config.ts";
 import { desireService } from "../desired/desire.ts";
 import type { HealthStates } from "../desired/quorum.ts";
 import type { Regime } from "../desired/servers.ts";
@@ -31,9 +31,12 @@ export interface Cared {
 export interface QuorumTurn {
   readonly config: ServiceConfig;
   readonly hasQuorum: boolean;
+  /** Whether the sorry server is in use now. */
+  readonly isReplaced: boolean;
 }
 
 export interface CarerInput {
+  readonly config: Pick<Config, "services">;
   /** Of each service's servers, by the service's name. */
   readonly health: ReadonlyMap<string, HealthStates>;
   readonly record: CareRecord;
@@ -56,7 +59,7 @@ export class Carer {
   }
 
   care(config: ServiceConfig, entry: ServiceEntry | undefined): void {
-    const { health, record, nowMs, memory } = this.#input;
+    const { health, record, nowMs, memory, config: { services } } = this.#input;
     const { name } = config;
     const before = record.services.get(name) ?? EMPTY_MEMORY;
     const known = memory?.find(config, entry, before);
@@ -76,9 +79,13 @@ export class Carer {
     });
     const rest = { hasQuorum, regime, isTimed, version };
     this.cared.push({ config, table, desired: service, ...rest });
-    if (hasQuorum !== hadQuorum) this.turns.push({ config, hasQuorum });
+    // One that is leaving has no servers any more, and it is not by its health that it is without them.
+    const isLeaving = config.servers.size === 0 && !services.includes(config);
+    if (hasQuorum !== hadQuorum && !isLeaving) {
+      this.turns.push({ config, hasQuorum, isReplaced: regime === "sorry" });
+    }
     const ill = illOf(states, before);
-    const quorum = hasQuorum;
+    const quorum = isLeaving ? before.quorum : hasQuorum;
     this.services.set(name, withMemory(before, { weights, drains, health: ill, quorum }));
   }
 }

@@ -14,6 +14,7 @@ import {
   reduceCheck,
   reduceServer,
   type ServerHealth,
+  type ServerState,
 } from "../health/reducer.ts";
 import { type ProbeTarget, type Probing, startProbes } from "../health/scheduler.ts";
 import type { CareRecord, Illness } from "../state/record.ts";
@@ -209,19 +210,28 @@ export class Checks {
         const ids = server.checks.map((check) => this.#targetOf(server, check, kinds, targets));
         const subject = { service, server, targets: ids };
         subjects.set(subjectKey(service, server.name), subject);
-        const isIll = remembered(service, server.name) !== undefined;
-        for (const id of ids) this.#join(targets.get(id)!, subject, isIll);
+        for (const id of ids) targets.get(id)!.subjects.push(subject);
       }
+    }
+    const stateOf = ({ service, server: { name } }: Subject) =>
+      this.#health.get(service)?.get(name)?.state ?? remembered(service, name)?.state;
+    for (const { id, check, subjects } of targets.values()) {
+      if (!this.#checks.has(id)) this.#beginCheck(id, check, subjects.map(stateOf));
     }
     this.#targets = targets;
     this.#subjects = subjects;
     for (const id of before.keys()) if (!targets.has(id)) this.#forget(id);
   }
 
-  #join({ id, check, subjects }: Target, subject: Subject, isIll: boolean): void {
-    subjects.push(subject);
-    if (this.#checks.has(id)) return;
-    this.#checks.set(id, initialCheck(check.start === "up" && !isIll));
+  /** A check that is new says for the time being what is known already of those who want to know. */
+  #beginCheck(
+    id: string,
+    { start }: CheckConfig,
+    known: readonly (ServerState | undefined)[],
+  ): void {
+    const isKnownUp = known.includes("up");
+    const isIll = known.every((state) => state !== undefined && state !== "up");
+    this.#checks.set(id, initialCheck(isKnownUp || (start === "up" && !isIll)));
     this.#unchecked.add(id);
   }
 
@@ -286,16 +296,19 @@ export class Checks {
     const before = this.#checks.get(id);
     if (!before) return;
     const atMs = clock.wallMs();
+    const last = this.#last.get(id);
+    const text = result.ok ? "ok" : textOf(result);
     this.#unchecked.delete(id);
-    this.#last.set(id, { ok: result.ok, text: result.ok ? "ok" : textOf(result), atMs });
+    this.#last.set(id, { ok: result.ok, text, atMs });
     const isIgnored = !result.ok && result.unable === true && check.unable === "ignore";
-    const after = isIgnored
-      ? { ...before, lastReason: result.reason }
-      : reduceCheck(before, result, check);
+    const after = isIgnored ? before : reduceCheck(before, result, check);
     this.#checks.set(id, after);
     const what = probe.describe(endpoint);
     const failedMs = this.#failedMs(subjects[0]) ?? atMs;
-    journal.probe(what, result, before, after, atMs - failedMs);
+    // What is ignored leaves no reason behind by which it would be known to have been said.
+    const isSaid = isIgnored && last?.text === text;
+    const known = isSaid ? { ...before, lastReason: result.reason } : before;
+    journal.probe(what, result, known, after, atMs - failedMs);
     let isChanged = false;
     for (const subject of subjects) {
       if (this.#apply(subject, !result.ok && !isIgnored, atMs)) isChanged = true;

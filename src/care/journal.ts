@@ -64,15 +64,16 @@ export class Journal {
     this.#log.error`a pass failed: ${words(error)}`;
   }
 
-  quorum({ config: { name, sorry, quorum }, hasQuorum }: QuorumTurn): void {
+  quorum({ config: { name, mode, sorry, quorum }, hasQuorum, isReplaced }: QuorumTurn): void {
     if (hasQuorum) this.#log.info`${name}: has its quorum again`;
     else {
-      const then = sorry
-        ? `: ${sorry.server.name} stands in`
-        : quorum.without === "withdraw"
-        ? ": its address is withdrawn"
-        : "";
-      this.#log.warn`${name}: has lost its quorum${then}`;
+      const then = [
+        ...(sorry ? [`${sorry.server.name} ${isReplaced ? "stands in" : "is down too"}`] : []),
+        ...(quorum.without === "withdraw" && mode.kind !== "none"
+          ? ["its address is withdrawn"]
+          : []),
+      ].join(", ");
+      this.#log.warn`${name}: has lost its quorum${then && `: ${then}`}`;
     }
   }
 

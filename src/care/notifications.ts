@@ -3,6 +3,7 @@
 import type { Clock } from "../clock.ts";
 import type { Config, NotifyConfig, NotifyEvent } from "../config/config.ts";
 import { type HealthStates, isHealthy } from "../desired/quorum.ts";
+import { LvscareError } from "../errors.ts";
 import type { QuorumTurn } from "./carer.ts";
 import type { ServerTurn } from "./checks.ts";
 import type { Journal } from "./journal.ts";
@@ -108,7 +109,7 @@ export class Notifications {
       await tell(to, message, controller.signal);
     } catch (error) {
       const what = to.to.kind === "program" ? to.to.command[0] : withoutSecrets(to.to.url);
-      const late = controller.signal.aborted ? new Error("it took too long") : error;
+      const late = controller.signal.aborted ? new LvscareError("it took too long") : error;
       journal.warn(`${what} was not told of ${message.event} of ${message.service}`, late);
     } finally {
       timer.cancel();

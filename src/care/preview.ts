@@ -16,11 +16,11 @@ export interface Preview {
 }
 
 export async function previewServices(
-  { path, stateDir }: Pick<ServeOptions, "path" | "stateDir">,
+  { path, choices, stateDir }: Pick<ServeOptions, "path" | "choices" | "stateDir">,
   world: ServeWorld,
   warn: (text: string, error?: unknown) => void,
 ): Promise<Preview> {
-  const config = demand(await world.readFiles(path));
+  const config = demand(await world.readFiles(path, choices));
   const { dataplane, means } = await world.openGround(groundRequest(config, "look"), warn);
   try {
     const command = "lvscare plan";

@@ -2,7 +2,7 @@
 
 import type { Control, ControlHandlers, ReloadAnswer, StatusAnswer } from "../admin/control.ts";
 import { judgeDevices, judgeRivals } from "../config/files/host.ts";
-import type { FilesReading } from "../config/files/read.ts";
+import type { FilesReading, ReadChoices } from "../config/files/read.ts";
 import { type Config, count, describeConfig, type HostConfig } from "../config/config.ts";
 import { LvscareError } from "../errors.ts";
 import { groundRequest, needsOf } from "./ground.ts";
@@ -18,6 +18,7 @@ import { serviceStatus } from "./status.ts";
 export interface ServeOptions {
   /** A file, or a directory. */
   readonly path: string;
+  readonly choices: ReadChoices;
   readonly stateDir: string;
   /** Reload when the files change. */
   readonly watch: boolean;
@@ -27,9 +28,9 @@ export interface ServeOptions {
 
 export interface ServeWorld extends CareWorld {
   tell: Tell;
-  readFiles(path: string): Promise<FilesReading>;
+  readFiles(path: string, choices: ReadChoices): Promise<FilesReading>;
   /** Changes when the files do. */
-  fingerprint(path: string): string | undefined;
+  fingerprint(path: string, choices: ReadChoices): string | undefined;
   /** Answers others through the socket in the state directory. */
   openControl(stateDir: string, handlers: ControlHandlers): Control;
 }
@@ -43,16 +44,18 @@ export async function runServices(options: ServeOptions, world: ServeWorld): Pro
   const journal = new Journal();
   const warn = (text: string, error?: unknown) => journal.warn(text, error);
   // Before the files are read: what is written from here on is news.
-  const fingerprint = options.watch ? world.fingerprint(options.path) : undefined;
-  const reading = await world.readFiles(options.path);
+  const { path, choices } = options;
+  const fingerprint = options.watch ? world.fingerprint(path, choices) : undefined;
+  const reading = await world.readFiles(path, choices);
   const first = demand(reading);
   const ground = await world.openGround(groundRequest(first, "care"), warn);
   try {
-    const { path, stateDir } = options;
+    const { stateDir } = options;
     const command = `lvscare run -c ${path}`;
     using instance = Instance.open({ ...world, name: RUN, command, stateDir, warn });
     await judge(reading, ground, instance);
     await leaveKernel(ground, instance, journal);
+    for (const note of reading.notes) journal.info(note);
     journal.info(`${describeConfig(first)} from ${path}: ${ground.choice}`);
     using notifier = world.openNotifier(warn);
     const daemon = new Daemon({ options, world, ground, instance, journal, notifier }, first);
@@ -197,7 +200,7 @@ class Daemon {
 
   async #takeOver(why: string): Promise<ReloadAnswer> {
     const { world, options, ground, journal } = this.#parts;
-    const reading = await world.readFiles(options.path);
+    const reading = await world.readFiles(options.path, options.choices);
     const config = demand(reading);
     const fixed = fixedDifference(this.#loop.config, config);
     if (fixed !== undefined) {
@@ -218,7 +221,7 @@ class Daemon {
   #watch(loaded: string | undefined, seen: string | undefined): void {
     this.#after(WATCH_MS, async () => {
       const { world, options } = this.#parts;
-      const now = world.fingerprint(options.path);
+      const now = world.fingerprint(options.path, options.choices);
       const isNews = now !== undefined && now !== loaded;
       if (isNews && now === seen) {
         await this.#reload("watch");

@@ -2,13 +2,12 @@
 
 import type { Clock } from "../clock.ts";
 import type { NotifyConfig } from "../config/config.ts";
-import { statusRanges } from "../config/check.ts";
 import { LvscareError } from "../errors.ts";
 import { withoutPort } from "../health/probes/host_name.ts";
 import { httpProbe } from "../health/probes/http.ts";
 import type { Address } from "../model/address.ts";
 import { type Account, findAccount } from "../sys/accounts.ts";
-import { endGroup, spawnAlone } from "../sys/process.ts";
+import { type AloneOptions, endGroup, spawnAlone } from "../sys/process.ts";
 import type { Message, Tell } from "./notifications.ts";
 
 export function teller(clock: Clock): Tell {
@@ -25,7 +24,7 @@ async function tellProgram(
   signal: AbortSignal,
 ): Promise<void> {
   const account = user === undefined ? undefined : accountOf(user);
-  const child = spawnAlone(program, {
+  const child = start(program, {
     ...{ args, account, env: environmentOf(message), stdin: "piped", stdout: "null" },
   });
   const end = () => endGroup(child);
@@ -40,6 +39,20 @@ async function tellProgram(
     signal.removeEventListener("abort", end);
     end();
   }
+}
+
+function start(program: string, options: AloneOptions): Deno.ChildProcess {
+  try {
+    return spawnAlone(program, options);
+  } catch (error) {
+    throw new LvscareError(whyNot(error), { cause: error });
+  }
+}
+
+function whyNot(error: unknown): string {
+  if (error instanceof Deno.errors.NotFound) return "it was not found";
+  if (error instanceof Deno.errors.PermissionDenied) return "it may not be run";
+  return `it could not be run: ${error instanceof Error ? error.message : String(error)}`;
 }
 
 function environmentOf({ event, service, server = "", reason = "" }: Message) {
@@ -64,13 +77,18 @@ async function tellUrl(
   signal: AbortSignal,
   clock: Clock,
 ): Promise<void> {
-  const { protocol, hostname, port, host, pathname, search } = new URL(text);
+  const { protocol, username, password, hostname, port, host, pathname, search } = new URL(text);
   const isPlain = protocol === "http:";
   const probe = httpProbe({
     ...{ kind: "http", scheme: isPlain ? "http" : "https", version: "1.1", method: "POST" },
     body: JSON.stringify(message),
-    headers: [["Content-Type", "application/json"], ["Host", host]],
-    urls: [{ path: pathname + search, status: statusRanges([]), expect: [] }],
+    headers: [
+      ["Content-Type", "application/json"],
+      ["Host", host],
+      ...credentials(username, password),
+    ],
+    // Whoever is sent elsewhere has not been told.
+    urls: [{ path: pathname + search, status: [[200, 299]], expect: [] }],
     ...{ redirects: 0, tls: { verify: true }, timeoutMs },
   }, { clock });
   // A name is looked up by whoever connects.
@@ -79,5 +97,20 @@ async function tellUrl(
     { address, port: Number(port) || (isPlain ? 80 : 443) },
     signal,
   );
-  if (!result.ok) throw new LvscareError(result.reason);
+  if (!result.ok) throw new LvscareError(withoutQuotes(result.reason));
+}
+
+/** Those of a URL, in which bytes are spelt as %20 is. */
+function credentials(username: string, password: string): (readonly [string, string])[] {
+  if (username === "" && password === "") return [];
+  const bytes = `${username}:${password}`.replace(
+    /%([\da-f]{2})/gi,
+    (_, code) => String.fromCharCode(parseInt(code, 16)),
+  );
+  return [["Authorization", `Basic ${btoa(bytes)}`]];
+}
+
+/** What an odd server answers may be what it was asked, and the path of that may be secret. */
+function withoutQuotes(reason: string): string {
+  return reason.replace(/"[^]*"/, "…");
 }

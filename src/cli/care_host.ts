@@ -8,9 +8,16 @@ import { previewServices } from "../care/preview.ts";
 import { runServices, type ServeWorld } from "../care/serve.ts";
 import { NODE_NAME, NODE_VARIABLE } from "../config/care_mode.ts";
 import { fingerprint } from "../config/files/load.ts";
-import { type FilesReading, readFiles, ReadMemory } from "../config/files/read.ts";
+import {
+  type FilesReading,
+  isKeepalived,
+  type ReadChoices,
+  readFiles,
+  ReadMemory,
+} from "../config/files/read.ts";
+import { convertKeepalived, keepalivedFingerprint } from "../config/keepalived/read.ts";
 import { findHostAddresses } from "../config/hosts_file.ts";
-import { parseAddress } from "../model/address.ts";
+import { type Address, type Family, parseAddress } from "../model/address.ts";
 import type { Link } from "../model/link.ts";
 import { type CareWorld, runCare } from "../care/run.ts";
 import { unitOf } from "../care/instance.ts";
@@ -22,6 +29,7 @@ import { isSignalBlocked, takeSignal } from "../sys/blocked_signal.ts";
 import { readKernelFile } from "../sys/kernel_file.ts";
 import { runDemo } from "../demo/demo.ts";
 import type { CareHost } from "./care.ts";
+import type { ProbeHost } from "./probe.ts";
 import type { CliHost } from "./program.ts";
 import type { RunHost } from "./run.ts";
 
@@ -48,12 +56,16 @@ export function runHost(
     ...PROCESS,
     openGround,
     readFiles: readOwnFiles,
-    fingerprint,
+    fingerprint: (path, choices) =>
+      isKeepalived(path)
+        ? keepalivedFingerprint({ path, ...keepalivedOptions(choices) })
+        : fingerprint(path),
     openControl,
     tell: teller(systemClock),
   });
   return {
     readFiles: readOwnFiles,
+    convert: (path, choices) => convertKeepalived({ path, ...keepalivedOptions(choices) }),
     run(options, log) {
       configureLogs({ ...log, write: writeLine, colors: hasColors() });
       return runServices(options, world());
@@ -81,15 +93,54 @@ export function runHost(
   };
 }
 
+export function probeHost(): ProbeHost {
+  return {
+    clock: systemClock,
+    makeProbe: (check) => makeProbe(check, { clock: systemClock }),
+    lookUp,
+    get hasColors() {
+      return hasColors();
+    },
+  };
+}
+
+async function lookUp(name: string, family: Family | undefined): Promise<Address | undefined> {
+  const { lookup } = await import("node:dns/promises");
+  try {
+    const families = { ipv4: 4, ipv6: 6 } as const;
+    const found = await lookup(name, { family: family === undefined ? 0 : families[family] });
+    return parseAddress(found.address);
+  } catch {
+    // Whatever it is that keeps it from being found.
+    return undefined;
+  }
+}
+
 /** What does not change from one reading to the next is not read again. */
 const READ = new ReadMemory();
 
 /** The files, with this host's own addresses for the routes of those that do not say one. */
-async function readOwnFiles(path: string): Promise<FilesReading> {
+/** The first part of the host's name, as keepalived takes it. */
+function hostId(): string | undefined {
+  try {
+    return readKernelFile("/proc/sys/kernel/hostname").trim().split(".")[0];
+  } catch (error) {
+    if (error instanceof LvscareError) return undefined;
+    throw error;
+  }
+}
+
+function keepalivedOptions({ configId, skipsUnsupported }: ReadChoices) {
+  const env = (name: string) => Deno.env.get(name);
+  return { configId: configId ?? hostId(), skipsUnsupported, env };
+}
+
+async function readOwnFiles(path: string, choices: ReadChoices): Promise<FilesReading> {
   const given = parseAddress(Deno.env.get(NODE_VARIABLE) ?? "");
   const named = async () => findHostAddresses(await readHosts().catch(() => ""), NODE_NAME);
   const nodeAddresses = given === undefined ? await named() : [given];
-  return await readFiles({ path, nodeAddresses, memory: READ });
+  const keepalived = isKeepalived(path) ? keepalivedOptions(choices) : undefined;
+  return await readFiles({ path, nodeAddresses, memory: READ, keepalived });
 }
 
 export function demoRunner(openGround: CareWorld["openGround"]): CliHost["runDemo"] {

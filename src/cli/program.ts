@@ -10,6 +10,7 @@ import type { DemoOptions } from "../demo/demo.ts";
 import { addDemo } from "./demo.ts";
 import { addCompletions } from "./completions.ts";
 import { addIpvs } from "./ipvs.ts";
+import { addProbe, type ProbeHost } from "./probe.ts";
 import { addRun, addRunTools, type RunHost } from "./run.ts";
 import type { Output } from "./output.ts";
 import { reportError } from "./report.ts";
@@ -19,6 +20,8 @@ import { addVersion } from "./version.ts";
 export interface CliHost {
   readonly care: CareHost;
   readonly services: RunHost;
+  /** Absent where nothing can be asked: then there is no `lvscare probe`. */
+  readonly prober?: ProbeHost | undefined;
   /** The kernel's table by that backend, or by the one that suits the host. */
   openIpvsTable(backend?: Backend): Promise<IpvsTable>;
   runDemo(options: DemoOptions): Promise<number>;
@@ -50,6 +53,7 @@ Examples:
                                   keeps two servers behind one address healthy
   lvscare run -c /etc/lvscare     does so for all services that are written in files
   lvscare demo                    shows that, with servers of its own, and ends
+  lvscare probe 10.0.0.1:80       checks one server now, step by step
   lvscare ipvs -Ln                the kernel's table, as ipvsadm prints it
   lvscare version                 what this is and what it was built from
   lvscare completions bash        a script that completes command lines in bash
@@ -95,6 +99,10 @@ export function createProgram(context: CliContext): Command {
   addDemo(program, context);
   program.commandsGroup("Services in files:");
   addRunTools(program, context);
+  if (context.host.prober) {
+    program.commandsGroup("Servers:");
+    addProbe(program, context.host.prober, context);
+  }
   program.commandsGroup("The kernel:");
   addIpvs(program, context);
   program.commandsGroup("This program:");

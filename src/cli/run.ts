@@ -10,7 +10,7 @@ import { LOG_FORMATS, LOG_LEVELS } from "../config/care_flags.ts";
 import { count, describeConfig } from "../config/config.ts";
 import { judgeDevices } from "../config/files/host.ts";
 import { fileSchema } from "../config/files/fields.ts";
-import type { FilesReading } from "../config/files/read.ts";
+import type { FilesReading, ReadChoices } from "../config/files/read.ts";
 import { EXIT_FAILURE, EXIT_USAGE, UsageError } from "../errors.ts";
 import { type LogFormat, type LogOptions, parseLogLevel } from "../log.ts";
 import type { Link } from "../model/link.ts";
@@ -21,10 +21,15 @@ import type { CliContext } from "./program.ts";
 
 /** The world outside, which tests replace. */
 export interface RunHost {
-  readFiles(path: string): Promise<FilesReading>;
+  readFiles(path: string, choices: ReadChoices): Promise<FilesReading>;
+  /** A file in keepalived's language as one of ours. */
+  convert(
+    path: string,
+    choices: ReadChoices,
+  ): { readonly text: string; readonly report: FilesReading["report"] };
   run(options: ServeOptions, log: Pick<LogOptions, "level" | "format">): Promise<number>;
   preview(
-    options: Pick<ServeOptions, "path" | "stateDir">,
+    options: Pick<ServeOptions, "path" | "choices" | "stateDir">,
     warn: (text: string, error?: unknown) => void,
   ): Promise<Preview>;
   /** The host's devices; undefined where they cannot be read. */
@@ -36,7 +41,8 @@ export interface RunHost {
   readonly hasColors: boolean;
 }
 
-const CONFIG_HELP = "a file, or a directory with lvscare.yaml and conf.d/*.yaml";
+const CONFIG_HELP =
+  "a file (*.conf: keepalived's), or a directory with lvscare.yaml and conf.d/*.yaml";
 const STATE_HELP = "where the state and the socket are";
 const DEFAULT_CONFIG = "/etc/lvscare";
 const DEFAULT_STATE = "/run/lvscare";
@@ -65,8 +71,8 @@ export function addRun(program: Command, context: CliContext): void {
       new Option("--log-format <format>", "how lines look").choices(LOG_FORMATS).default("text"),
     )
     .addHelpText("after", RUN_MORE)
-    .action(async ({ config, stateDir, watch, wait, logger, logFormat }) => {
-      const options = { path: config, stateDir, watch, wait };
+    .action(async ({ config, stateDir, watch, wait, logger, logFormat, ...read }) => {
+      const options = { path: config, choices: choicesOf(read), stateDir, watch, wait };
       const log = { level: parseLogLevel(logger)!, format: logFormat as LogFormat };
       try {
         setStatus(await host.run(options, log));
@@ -78,13 +84,32 @@ export function addRun(program: Command, context: CliContext): void {
 
 export function addRunTools(program: Command, context: CliContext): void {
   addCheck(program, context);
+  addConvert(program, context);
   addPlan(program, context);
   addReload(program, context);
   addStatus(program, context);
 }
 
 function configured(command: Command) {
-  return stated(command.option("-c, --config <path>", CONFIG_HELP, DEFAULT_CONFIG));
+  return stated(reading(command.option("-c, --config <path>", CONFIG_HELP, DEFAULT_CONFIG)));
+}
+
+/** How files in keepalived's language are read. */
+function reading<Args extends unknown[], Options extends OptionValues>(
+  command: Command<Args, Options>,
+) {
+  return command
+    .option("--config-id <id>", "of keepalived's files: what @ compares with; the host's name")
+    .option("--skip-unsupported", "of keepalived's files: leave out what is not supported", false);
+}
+
+function choicesOf(
+  { configId, skipUnsupported }: {
+    readonly configId?: string | undefined;
+    readonly skipUnsupported: boolean;
+  },
+): ReadChoices {
+  return { configId, skipsUnsupported: skipUnsupported };
 }
 
 function stated<Args extends unknown[], Options extends OptionValues>(
@@ -96,26 +121,42 @@ function stated<Args extends unknown[], Options extends OptionValues>(
 }
 
 function addCheck(program: Command, { host: { services: host }, output, setStatus }: CliContext) {
-  program.command("check")
+  reading(program.command("check").option("-c, --config <path>", CONFIG_HELP, DEFAULT_CONFIG))
     .description("say everything that is wrong in the files of lvscare run")
-    .option("-c, --config <path>", CONFIG_HELP, DEFAULT_CONFIG)
     .option("--json", "say it as JSON", false)
     .option("--schema", "print the files' JSON Schema instead, for editors", false)
-    .action(async ({ config: path, json, schema }) => {
+    .action(async ({ config: path, json, schema, ...read }) => {
       if (schema) {
         output.out(`${JSON.stringify(fileSchema(), undefined, 2)}\n`);
         return;
       }
-      const reading = await host.readFiles(path);
-      judgeDevices(reading, await host.devices() ?? []);
-      const { config, report, files } = reading;
+      const found = await host.readFiles(path, choicesOf(read));
+      judgeDevices(found, await host.devices() ?? []);
+      const { config, report, files, notes } = found;
       if (json) {
-        output.out(`${JSON.stringify({ ok: report.isEmpty, problems: report.problems })}\n`);
-      } else for (const line of report.lines) output.out(`${line}\n`);
+        const { isEmpty: ok, problems } = report;
+        output.out(`${JSON.stringify({ ok, problems, ...(notes.length > 0 && { notes }) })}\n`);
+      } else {
+        for (const line of notes) output.out(`note: ${line}\n`);
+        for (const line of report.lines) output.out(`${line}\n`);
+      }
       if (!report.isEmpty) setStatus(EXIT_USAGE);
       else if (!json) {
         const what = describeConfig(config!).replace(", ", " and ");
         output.out(`${path}: ${what} in ${count(files, "file")}, nothing is wrong\n`);
+      }
+    });
+}
+
+function addConvert(program: Command, { host: { services: host }, output, setStatus }: CliContext) {
+  reading(program.command("convert").argument("<file>", "a file in keepalived's language"))
+    .description("print keepalived's virtual servers as a file of lvscare run")
+    .action((path, read) => {
+      const { text, report } = host.convert(path, choicesOf(read));
+      if (report.isEmpty) output.out(text);
+      else {
+        for (const line of report.lines) output.err(`${line}\n`);
+        setStatus(EXIT_USAGE);
       }
     });
 }
@@ -125,11 +166,12 @@ function addPlan(program: Command, context: CliContext): void {
   configured(program.command("plan"))
     .description("show what lvscare run would change in the kernel; status 3 if anything")
     .option("--json", "show it as JSON", false)
-    .action(async ({ config: path, stateDir, json }) => {
+    .action(async ({ config: path, stateDir, json, ...read }) => {
+      const choices = choicesOf(read);
       const warn = (text: string, error?: unknown) =>
         output.err(`lvscare: ${error === undefined ? text : `${text}: ${describeError(error)}`}\n`);
       try {
-        const { steps, blind } = await host.preview({ path, stateDir }, warn);
+        const { steps, blind } = await host.preview({ path, choices, stateDir }, warn);
         if (json) output.out(`${JSON.stringify({ steps: steps.map(stepJson) })}\n`);
         else output.out(printSteps(steps, host.hasColors));
         for (const { part, error } of blind) warn(`cannot read ${part}`, error);

@@ -8,6 +8,7 @@ import {
   type Config,
   PLAIN_CHECK,
   PLAIN_SERVICE,
+  PLAIN_TABLE,
   type ServerConfig,
   type ServiceConfig,
 } from "./config.ts";
@@ -16,6 +17,7 @@ export function careServices(config: CareConfig): Config {
   const { dataplane, proxy, backend, masquerade, intervalMs, drainTimeoutMs } = config;
   return {
     host: { dataplane, proxy, backend, masquerade },
+    table: PLAIN_TABLE,
     services: [serviceOf(config)],
     intervalMs,
     drainTimeoutMs,

@@ -155,10 +155,13 @@ export interface ExecCheck extends CheckBasics {
   readonly statusIsWeight: boolean;
 }
 
-/** A file that says a weight, "up" or "down". */
+/** A file that says a weight, "up" or "down"; with a scale, a number that changes a weight. */
 export interface FileCheck extends CheckBasics {
   readonly kind: "file";
   readonly path: string;
+  /** The weight is the base and so many times the number; with 0, any number but 0 is a failure. */
+  readonly scale: number | undefined;
+  readonly base: number;
 }
 
 export type CheckRequest =

@@ -1,7 +1,7 @@
 /** What is cared for, wherever it was written: services, their servers and checks, and what the host is to be. */
 
 import type { Endpoint } from "../model/endpoint.ts";
-import type { Forwarding, Service } from "../model/ipvs.ts";
+import type { Forwarding, Service, SyncDaemon, Timeouts } from "../model/ipvs.ts";
 import type { Address } from "../model/address.ts";
 import type { CheckRequest } from "./check.ts";
 import type { Backend, DataplaneChoice, MasqueradeChoice, Mode, ProxyConfig } from "./care.ts";
@@ -136,6 +136,9 @@ export const PLAIN_SERVICE = {
   maintenanceDrainMs: Infinity,
 } as const satisfies Partial<ServiceConfig>;
 
+/** IPVS as it is. */
+export const PLAIN_TABLE: TableConfig = { timeouts: {}, daemons: [] };
+
 /** What every check has that asks for nothing of its own. */
 export const PLAIN_CHECK = {
   address: undefined,
@@ -158,8 +161,17 @@ export interface HostConfig {
   readonly masquerade: MasqueradeChoice;
 }
 
+/** IPVS's own settings, which are this host's and not a service's. */
+export interface TableConfig {
+  /** How long idle connections are remembered; what is not given is left as it is. */
+  readonly timeouts: Partial<Timeouts>;
+  /** Connections are told to other hosts, and heard of from them. */
+  readonly daemons: readonly SyncDaemon[];
+}
+
 export interface Config {
   readonly host: HostConfig;
+  readonly table: TableConfig;
   /** No two of one name; each mode in it agrees with the others about devices and the mark's bit. */
   readonly services: readonly ServiceConfig[];
   /** The kernel is looked at no less often than this. */

@@ -35,7 +35,7 @@ export function didYouMean(word: string, candidates: readonly string[]): string 
 
 export function readInteger(given: Given, min: number, max: number): number {
   // A leading zero is refused: Go reads 010 as eight.
-  const value = /^(?:0|[1-9]\d{0,9})$/.test(given.text) ? Number(given.text) : undefined;
+  const value = /^(?:0|-?[1-9]\d{0,9})$/.test(given.text) ? Number(given.text) : undefined;
   if (value !== undefined && value >= min && value <= max) return value;
   return refuse(given, `must be a whole number from ${min} to ${max}`);
 }

@@ -2,7 +2,7 @@
 
 import type { QuorumConfig, ServerConfig, ServiceConfig } from "../config/config.ts";
 import type { ServerHealth } from "../health/reducer.ts";
-import { healthyWeight, type WeightMemories } from "./weights.ts";
+import { healthyWeight, NO_WEIGHTS, type WeightMemories } from "./weights.ts";
 
 /** By the server's endpoint as text; one that is missing is never checked, and is up. */
 export type HealthStates = ReadonlyMap<string, ServerHealth>;
@@ -44,8 +44,11 @@ export function effectiveWeight(
   health: HealthStates,
   weights: WeightMemories,
 ): number {
-  if (weights.get(server.name)?.operator) return healthyWeight(weights, server);
-  return health.get(server.name)?.weight ?? healthyWeight(weights, server);
+  const configured = healthyWeight(NO_WEIGHTS, server);
+  // What an operator set counts no more when the file says another weight than then.
+  const operator = weights.get(server.name)?.operator;
+  if (operator?.insteadOf === configured) return operator.weight;
+  return health.get(server.name)?.weight ?? configured;
 }
 
 /** More servers than there are cannot be demanded: what can never be had again would be lost for good. */

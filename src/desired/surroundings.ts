@@ -50,7 +50,9 @@ export function surroundingsOf(
     }
   }
   if (leaving.length > 0) {
-    const kept = new Kept(leaving);
+    const kept = new Kept(
+      leaving.filter((key) => key.kind !== "address" || !withdrawn?.has(key.address)),
+    );
     for (const { name, addresses } of owned.devices) {
       for (const each of addresses) if (kept.address(each.address)) devices.add(name, each);
     }

@@ -93,6 +93,7 @@ export interface Judgement {
   readonly isGood: boolean;
   /** The least that any of them wants. */
   readonly weight: number | undefined;
+  /** Why it is not good: what the first check found that counts against it. */
   readonly reason: string | undefined;
 }
 
@@ -101,8 +102,10 @@ export function judge(verdicts: readonly Verdict[], need: "all" | "any"): Judgem
   let weight: number | undefined;
   let reason: string | undefined;
   for (const { health, failedWeight } of verdicts) {
-    if (!health.isUp) reason ??= health.lastReason;
-    if (!health.isUp && failedWeight === undefined) continue;
+    if (!health.isUp && failedWeight === undefined) {
+      reason ??= health.lastReason;
+      continue;
+    }
     good++;
     const wanted = health.isUp ? health.weight : failedWeight;
     if (wanted !== undefined) weight = Math.min(weight ?? Infinity, wanted);

@@ -8,7 +8,7 @@ import { SILENT_NOTIFIER } from "../../src/care/notify.ts";
 import { runServices } from "../../src/care/serve.ts";
 import { systemClock } from "../../src/clock.ts";
 import { fingerprint } from "../../src/config/files/load.ts";
-import { readFiles, ReadMemory } from "../../src/config/files/read.ts";
+import { PLAIN_READ, readFiles, ReadMemory } from "../../src/config/files/read.ts";
 import { makeProbe } from "../../src/health/probes/make.ts";
 import { configureLogs, resetLogs } from "../../src/log.ts";
 import { HOST } from "../support/care_inside.ts";
@@ -81,7 +81,13 @@ defaults: {mode: none, drain-timeout: 5s, check: {type: http, interval: 200ms, t
       const signals = new Map<string, () => void>();
       const ready = Promise.withResolvers<void>();
       const memory = new ReadMemory();
-      const ended = runServices({ path: folder, stateDir, watch: false, wait: true }, {
+      const ended = runServices({
+        path: folder,
+        choices: PLAIN_READ,
+        stateDir,
+        watch: false,
+        wait: true,
+      }, {
         clock: systemClock,
         pid: Deno.pid,
         unit: undefined,

@@ -7,6 +7,7 @@ import { prospect, runFew, runPass } from "../../src/care/pass.ts";
 import {
   type Config,
   PLAIN_SERVICE,
+  PLAIN_TABLE,
   type ServerConfig,
   type ServiceConfig,
 } from "../../src/config/config.ts";
@@ -56,6 +57,7 @@ const config: fc.Arbitrary<Config> = fc.uniqueArray(service, {
   maxLength: 4,
   selector: ({ name }) => name,
 }).map((services) => ({
+  table: PLAIN_TABLE,
   host: {
     dataplane: "kernel",
     backend: undefined,

@@ -7,6 +7,9 @@ const never = () => Promise.reject(new LvscareError("not here"));
 
 export const NO_SERVICES: RunHost = {
   readFiles: never,
+  convert: () => {
+    throw new LvscareError("not here");
+  },
   run: never,
   preview: never,
   devices: () => Promise.resolve(undefined),

@@ -6,7 +6,7 @@ import { SILENT_NOTIFIER } from "../../src/care/notify.ts";
 import { runServices, type ServeOptions, type ServeWorld } from "../../src/care/serve.ts";
 import type { ControlHandlers } from "../../src/admin/control.ts";
 import { fingerprint } from "../../src/config/files/load.ts";
-import { readFiles, ReadMemory } from "../../src/config/files/read.ts";
+import { PLAIN_READ, readFiles, ReadMemory } from "../../src/config/files/read.ts";
 import type { ProbeResult } from "../../src/health/probes/probe.ts";
 import { configureLogs, resetLogs } from "../../src/log.ts";
 import { type Endpoint, printEndpoint } from "../../src/model/endpoint.ts";
@@ -92,7 +92,7 @@ export class ServeLab {
     };
     const { stateDir } = this;
     this.#ended = runServices(
-      { path: folder, stateDir, watch: false, wait: false, ...options },
+      { path: folder, choices: PLAIN_READ, stateDir, watch: false, wait: false, ...options },
       world,
     );
     this.#ended.catch(() => {});

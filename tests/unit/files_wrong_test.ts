@@ -783,7 +783,7 @@ const CASES: readonly Case[] = [
     defaults("servers: []"),
     '2:3: defaults: "servers" is unknown, must be one of protocol, mode, device, gateway, scheduler, scheduler-flags, one-packet, persistence, start, keep-last, quorum, panic, slow-start, notify-end, drain, maintenance-drain, drain-timeout, weight, forwarding, tunnel, upper-threshold, lower-threshold, check, checks, need, when-failed, notify',
   ],
-  [defaults("check: {type: x}"), '2:17: defaults.check.type: "x": must be http, https or none'],
+  [defaults("check: {type: x}"), '2:17: defaults.check.type: "x": must be http, https, tcp, tls, udp, icmp, dns, smtp, grpc, exec, file or none'],
   [defaults("weight: -1"), '2:11: defaults.weight: "-1": must be a whole number from 0 to 65535'],
   [
     defaults("drain-timeout: x"),
@@ -819,7 +819,7 @@ const CASES: readonly Case[] = [
   [host("proxy: []"), "2:10: host.proxy: is a list, must be a map"],
   [
     host("log: debug"),
-    '2:3: host: "log" is unknown, must be one of dataplane, backend, masquerade, masquerade-bit, sync-interval, checks-at-once, proxy',
+    '2:3: host: "log" is unknown, must be one of dataplane, backend, masquerade, masquerade-bit, sync-interval, checks-at-once, timeouts, sync-daemon, proxy',
   ],
   [
     embedded("mark: 1"),

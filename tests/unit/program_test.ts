@@ -139,6 +139,7 @@ Deno.test("complete() offers what may stand in place of the last word", () => {
       "run",
       "demo",
       "check",
+      "convert",
       "plan",
       "reload",
       "status",

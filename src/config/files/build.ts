@@ -2,8 +2,15 @@
 
 import { type Origin, printOrigin, type Report } from "./report.ts";
 import type { Address } from "../../model/address.ts";
-import type { Config, HostConfig, ServiceConfig } from "../config.ts";
-import type { HostTable, MainTable, ServiceTable, SettingValues } from "./fields.ts";
+import type { SyncDaemon } from "../../model/ipvs.ts";
+import type { Config, HostConfig, ServiceConfig, TableConfig } from "../config.ts";
+import type {
+  HostTable,
+  MainTable,
+  ServiceTable,
+  SettingValues,
+  SyncDaemonValues,
+} from "./fields.ts";
 import { DRAIN_TIMEOUT_MS, EntryBuilder } from "./service.ts";
 import { complainIn, type Table } from "./shape.ts";
 
@@ -80,6 +87,7 @@ export function buildConfig(input: BuildInput): Config {
   }
   return {
     host,
+    table: tableOf(main?.host),
     services,
     intervalMs: values["sync-interval"] ?? 5000,
     drainTimeoutMs: main?.defaults?.values["drain-timeout"] ?? DRAIN_TIMEOUT_MS,
@@ -99,6 +107,41 @@ function hostOf(table: HostTable | undefined): HostConfig {
       idleTimeoutMs: values["idle-timeout"] ?? 900_000,
     },
   };
+}
+
+function tableOf(host: HostTable | undefined): TableConfig {
+  const { timeouts, "sync-daemon": daemon } = host?.values ?? {};
+  if (host?.values.dataplane === "embedded") {
+    for (const key of ["timeouts", "sync-daemon"] as const) {
+      if (host.values[key]) complainIn(host, key, "is of IPVS, which the embedded proxy is not");
+    }
+  }
+  const { tcp, "tcp-fin": tcpFin, udp } = timeouts?.values ?? {};
+  return {
+    timeouts: {
+      ...(tcp !== undefined && { tcpS: Math.round(tcp / 1000) }),
+      ...(tcpFin !== undefined && { tcpFinS: Math.round(tcpFin / 1000) }),
+      ...(udp !== undefined && { udpS: Math.round(udp / 1000) }),
+    },
+    daemons: daemon ? daemonsOf(daemon) : [],
+  };
+}
+
+function daemonsOf(table: Table<SyncDaemonValues>): SyncDaemon[] {
+  const { device, role = "both", id = 0, "max-length": maxLength, group, port, ttl } = table.values;
+  if (device === undefined) {
+    const isGiven = table.node.entries.some(({ key }) => key === "device");
+    if (!isGiven) complainIn(table, undefined, "has no device, must have one");
+    return [];
+  }
+  const roles = role === "both" ? ["master", "backup"] as const : [role];
+  return roles.map((role) => ({
+    ...{ role, syncId: id, interface: device },
+    ...(maxLength !== undefined && { maxLength }),
+    ...(group !== undefined && { group }),
+    ...(port !== undefined && { port }),
+    ...(ttl !== undefined && { ttl }),
+  }));
 }
 
 /** What two services of one address cannot both have. */

@@ -92,7 +92,10 @@ function requestOf(values: CheckValues): CheckRequest | undefined {
         statusIsWeight: values["status-weight"] ?? false,
       };
     case "file":
-      return values.file === undefined ? undefined : { ...basics, kind: "file", path: values.file };
+      return values.file === undefined ? undefined : {
+        ...{ ...basics, kind: "file", path: values.file },
+        ...{ scale: values["file-scale"], base: values["file-base"] ?? 1 },
+      };
   }
 }
 
@@ -147,7 +150,7 @@ const NEEDED: { readonly [T in CheckType]?: keyof CheckValues } = {
 /** Says what was given and means nothing, and what is missing; what was inherited may be meant for others. */
 export function judgeCheck(own: CheckTable, effective: CheckValues): void {
   const { type = "none" } = effective;
-  for (const { key } of own.node.entries) {
+  for (const key of Object.keys(own.values)) {
     if (key === "type") continue;
     if (type === "none") complainIn(own, key, "means nothing without a type");
     else {

@@ -110,7 +110,7 @@ const EXPECT = {
   "ignore-case": { shape: flag, help: "Without regard to case. Default: false" },
   not: { shape: flag, help: "It must not be there. Default: false" },
   from: { shape: whole(0, 1 << 20), help: "Where in the answer it may begin. Default: 0" },
-  to: { shape: whole(1, 1 << 20), help: "Where it must have ended. Default: the end" },
+  to: { shape: whole(0, 1 << 20), help: "Where it must have begun. Default: the end" },
 } as const satisfies Fields;
 
 type ExpectTable = Table<ValuesOf<typeof EXPECT>>;
@@ -367,6 +367,13 @@ export const CHECK = {
     shape: absolutePath,
     help: "Of file: where up, down or a weight stands, and is followed",
   },
+  "file-scale": {
+    shape: whole(-65_535, 65_535),
+    help:
+      "Of file: a number stands there, and the weight is file-base and so many times that; with " +
+      "0, any number but 0 is a failure. Default: the file says the weight itself",
+  },
+  "file-base": { shape: whole(0, 65_535), help: "Of file: see file-scale. Default: 1" },
 } as const satisfies Fields;
 
 export type CheckValues = ValuesOf<typeof CHECK>;
@@ -397,6 +404,7 @@ const MEANT_FOR: { readonly [K in keyof CheckValues]?: readonly CheckType[] } = 
   ...{ certificate: ENCRYPTED, key: ENCRYPTED },
   ...{ days: ["tls"], send: ["tcp", "udp"], "send-hex": ["tcp", "udp"], silence: ["udp"] },
   ...{ size: ["icmp"], query: ["dns"], helo: ["smtp"], "grpc-service": ["grpc"] },
+  ...{ "file-scale": ["file"], "file-base": ["file"] },
   ...{ command: ["exec"], user: ["exec"], "status-weight": ["exec"], file: ["file"] },
 };
 

@@ -433,6 +433,37 @@ const PROXY = {
   },
 } as const satisfies Fields;
 
+const seconds = duration({ min: "1s", max: "596h" });
+
+const TIMEOUTS = {
+  tcp: { shape: seconds, help: "Of connections of TCP" },
+  "tcp-fin": { shape: seconds, help: "Of those that are ending" },
+  udp: { shape: seconds, help: "Of UDP" },
+} as const satisfies Fields;
+
+export type TimeoutValues = ValuesOf<typeof TIMEOUTS>;
+
+const SYNC_DAEMON = {
+  device: { shape: device, help: "The device that is spoken over; must be given" },
+  role: {
+    shape: choice(["both", "master", "backup"]),
+    help: "master tells others, backup listens. Default: both",
+  },
+  id: { shape: whole(0, 255), help: "Only those of one id hear each other. Default: 0" },
+  "max-length": { shape: whole(1, 65_507), help: "Of a message. Default: the kernel's" },
+  group: {
+    shape: scalar(
+      { type: "string" },
+      (given) => parseAddress(given.text) ?? refuse(given, "must be an address, as 224.0.0.81"),
+    ),
+    help: "The multicast group. Default: 224.0.0.81",
+  },
+  port: { shape: whole(1, 65_535), help: "The port of UDP. Default: 8848" },
+  ttl: { shape: whole(1, 255), help: "How many routers may lie between. Default: 1" },
+} as const satisfies Fields;
+
+export type SyncDaemonValues = ValuesOf<typeof SYNC_DAEMON>;
+
 const HOST = {
   dataplane: {
     shape: choice(DATAPLANES),
@@ -457,6 +488,14 @@ const HOST = {
   "checks-at-once": {
     shape: whole(1, 100_000),
     help: "How many checks may be under way at once. Default: 1000",
+  },
+  timeouts: {
+    shape: table(TIMEOUTS),
+    help: "How long IPVS remembers idle connections. Default: as it is",
+  },
+  "sync-daemon": {
+    shape: table(SYNC_DAEMON),
+    help: "IPVS tells other hosts of its connections, or hears of theirs. Default: as it is",
   },
   proxy: { shape: table(PROXY), help: "Of the embedded proxy" },
 } as const satisfies Fields;

@@ -3,6 +3,7 @@
 import { ConfigError } from "../../errors.ts";
 import type { Address } from "../../model/address.ts";
 import type { Config } from "../config.ts";
+import { type KeepalivedOptions, printNote, readKeepalived } from "../keepalived/read.ts";
 import { parseYaml } from "../yaml.ts";
 import { buildConfig, type Document, type EntryMemory } from "./build.ts";
 import { MAIN_FILE, PART_FILE } from "./fields.ts";
@@ -23,6 +24,18 @@ export interface ReadOptions {
   /** This host's own addresses, for routes that do not say one. */
   readonly nodeAddresses: readonly Address[];
   readonly memory?: ReadMemory | undefined;
+  /** How a file in keepalived's language is read, which is known by the end of its name. */
+  readonly keepalived?: Omit<KeepalivedOptions, "path" | "report"> | undefined;
+}
+
+/** What a command line says of files in keepalived's language. */
+export type ReadChoices = Pick<KeepalivedOptions, "configId" | "skipsUnsupported">;
+
+export const PLAIN_READ: ReadChoices = { configId: undefined, skipsUnsupported: false };
+
+/** Whether it is in keepalived's language. */
+export function isKeepalived(path: string): boolean {
+  return path.endsWith(".conf");
 }
 
 export interface FilesReading {
@@ -32,11 +45,13 @@ export interface FilesReading {
   /** Where each service stands, by its name. */
   readonly origins: ReadonlyMap<string, Origin>;
   readonly files: number;
+  /** What was said that changes nothing of what is cared for, one line each. */
+  readonly notes: readonly string[];
 }
 
-export async function readFiles(
-  { path, nodeAddresses, memory = new ReadMemory() }: ReadOptions,
-): Promise<FilesReading> {
+export async function readFiles(options: ReadOptions): Promise<FilesReading> {
+  if (isKeepalived(options.path)) return readForeign(options);
+  const { path, nodeAddresses, memory = new ReadMemory() } = options;
   const report = new Report();
   const files = await loadFiles(path, report, memory.files);
   const origins = new Map<string, Origin>();
@@ -50,7 +65,27 @@ export async function readFiles(
   }).filter((each) => each !== undefined);
   const { entries } = memory;
   const config = buildConfig({ documents, nodeAddresses, origins, report, entries });
-  return { config: report.isEmpty ? config : undefined, report, origins, files: files.length };
+  const found = report.isEmpty ? config : undefined;
+  return { config: found, report, origins, files: files.length, notes: [] };
+}
+
+const AS_IT_STANDS: NonNullable<ReadOptions["keepalived"]> = {
+  configId: undefined,
+  env: () => undefined,
+  skipsUnsupported: false,
+};
+
+function readForeign(
+  { path, nodeAddresses, keepalived = AS_IT_STANDS }: ReadOptions,
+): FilesReading {
+  const report = new Report();
+  const { table, notes } = readKeepalived({ ...keepalived, path, report });
+  const origins = new Map<string, Origin>();
+  const documents = table ? [{ table, isMain: true }] : [];
+  const entries: EntryMemory = new WeakMap();
+  const config = buildConfig({ documents, nodeAddresses, origins, report, entries });
+  const found = report.isEmpty ? config : undefined;
+  return { config: found, report, origins, files: 1, notes: notes.map(printNote) };
 }
 
 function readFile(file: LoadedFile, report: Report): Document | undefined {

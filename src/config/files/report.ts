@@ -8,6 +8,10 @@ export interface SourceFile {
   /** As people know it: what was given, or found in a directory that was. */
   readonly path: string;
   readonly text: string;
+  /** Where it is no text of its own but was made of others': what stands at that place. */
+  readonly wordAt?: (
+    offset: number,
+  ) => { readonly file: SourceFile; readonly at: number } | undefined;
 }
 
 /** Where in which file something stands. */
@@ -23,6 +27,12 @@ export interface Problem extends Place {
   readonly path: string;
   /** What is, what must be, and what to do about it. */
   readonly text: string;
+}
+
+/** The way inside means nothing to whoever wrote it in another language. */
+function realOrigin(origin: Origin): Origin {
+  const word = origin.file.wordAt?.(origin.offset);
+  return word ? { file: word.file, offset: word.at, path: "" } : origin;
 }
 
 /** More than anybody reads at once. */
@@ -44,7 +54,8 @@ export class Report {
     return this.#found;
   }
 
-  add({ file, offset, path }: Origin, text: string): void {
+  add(origin: Origin, text: string): void {
+    const { file, offset, path } = realOrigin(origin);
     this.#found++;
     const key = `${file.path} ${offset} ${text}`;
     if (this.#said.has(key)) return;
@@ -84,7 +95,8 @@ export function printProblem({ file, line, column, path, text }: Problem): strin
 }
 
 /** "web.yaml:3:5" */
-export function printOrigin({ file, offset }: Origin): string {
+export function printOrigin(origin: Origin): string {
+  const { file, offset } = realOrigin(origin);
   const { line, column } = placeOf(file.text, offset);
   return `${file.path}:${line}:${column}`;
 }

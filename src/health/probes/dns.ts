@@ -85,7 +85,7 @@ async function askOverTcp(
     if (answer) return answer;
     throw malformed("it answers another question");
   }
-  if (bytes.length > 0) throw malformed("it ends before its end");
+  if (bytes.length > 0) throw malformed("the connection ends before it does");
   throw new ProbeFailure("connection closed before an answer");
 }
 
@@ -107,7 +107,9 @@ function judge({ codes, answers, emptyIsGood }: DnsCheck, answer: DnsAnswer, typ
     const there = texts.length === 0 ? "no record" : texts.slice(0, 3).join(", ");
     throw new ProbeFailure(`the answer is ${there}, must be ${answers.join(" or ")}`);
   }
-  if (texts.length === 0 && !emptyIsGood) throw new ProbeFailure("the answer has no record");
+  // Other codes that are good as they are have none.
+  if (texts.length > 0 || emptyIsGood || code !== "NOERROR") return;
+  throw new ProbeFailure("the answer has no record");
 }
 
 /** Addresses in their shortest form, names without the dot at their end and without regard to case. */

@@ -104,25 +104,41 @@ function judgeOf(expectation: Expectation): Judge {
 
 function textJudge(expectation: TextExpectation): Judge {
   const { kind, text, not = false, from = 0, to } = expectation;
-  const isThere = kind === "contains" ? finder(expectation) : matcher(expectation);
-  const what = kind === "contains" ? `"${text}"` : `a match of /${text}/`;
-  const wrong = not ? `the answer has ${what}, must not have it` : `the answer has no ${what}`;
+  const find = kind === "contains" ? finder(expectation) : matcher(expectation);
+  const isThere = (bytes: Uint8Array) => {
+    const start = find(bytes, from);
+    return start !== undefined && (to === undefined || start <= to);
+  };
+  const what = kind === "contains" ? `"${text}"` : `match of /${text}/`;
+  const one = kind === "contains" ? what : `a ${what}`;
+  const wrong = not ? `the answer has ${one}, must not have it` : `the answer has no ${what}`;
   return {
     isFinal: !not && !(kind === "pattern" && /[$]|\\[zZbB]/.test(text)),
-    judge: (bytes) => isThere(bytes.subarray(from, to)) === not ? wrong : undefined,
+    judge: (bytes) => isThere(bytes) === not ? wrong : undefined,
   };
 }
 
-function matcher({ text, ignoreCase = false }: TextExpectation): (bytes: Uint8Array) => boolean {
+/** Where it begins first, at that place or behind it. */
+type Find = (bytes: Uint8Array, from: number) => number | undefined;
+
+function matcher({ text, ignoreCase = false, to }: TextExpectation): Find {
   const pattern = compilePattern(text, { ignoreCase });
-  return (bytes) => pattern.test(bytes);
+  return (bytes, from) => {
+    // Where it is does not matter, and that it is there is found out faster.
+    if (from === 0 && to === undefined) return pattern.test(bytes) ? 0 : undefined;
+    return pattern.search(bytes, from)?.start;
+  };
 }
 
-function finder({ text, ignoreCase = false }: TextExpectation): (bytes: Uint8Array) => boolean {
-  const decoder = new TextDecoder();
-  const wanted = ignoreCase ? text.toLowerCase() : text;
-  return (bytes) => {
+/** One character for each byte, so that places are the same. */
+const decoder = new TextDecoder("latin1");
+
+function finder({ text, ignoreCase = false }: TextExpectation): Find {
+  const bytes = new TextEncoder().encode(text);
+  const wanted = ignoreCase ? decoder.decode(bytes).toLowerCase() : decoder.decode(bytes);
+  return (bytes, from) => {
     const found = decoder.decode(bytes);
-    return (ignoreCase ? found.toLowerCase() : found).includes(wanted);
+    const at = (ignoreCase ? found.toLowerCase() : found).indexOf(wanted, from);
+    return at < 0 ? undefined : at;
   };
 }

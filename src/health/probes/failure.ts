@@ -46,6 +46,12 @@ const BY_CODE: Readonly<Record<string, string>> = {
   ERR_SSL_WRONG_VERSION_NUMBER: "TLS handshake failed: the server answered without TLS",
 };
 
+/** What a server's alerts come to; of protocols it is offered HTTP/2 alone, or none. */
+const BY_ALERT: Readonly<Record<string, string>> = {
+  NoApplicationProtocol: "the server speaks no HTTP/2",
+  CertificateRequired: "TLS handshake failed: the server demands a certificate",
+};
+
 /** This host's own troubles, and no word about a server. */
 const UNABLE: ReadonlySet<string> = new Set([
   ...["EACCES", "EPERM", "EADDRNOTAVAIL", "EMFILE", "ENFILE", "ENOBUFS", "ENOMEM"],
@@ -56,16 +62,17 @@ const BEFORE: Readonly<Record<string, (error: SyscallError) => string>> = {
   source: ({ subject, errno }) =>
     errno === "EADDRNOTAVAIL"
       ? `the source ${subject} is no address of this host`
-      : `the source ${subject} cannot be used: ${known(errno)}`,
+      : `the source ${subject} cannot be used: ${known(errno, "CAP_NET_BIND_SERVICE")}`,
   device: ({ subject, errno }) =>
     errno === "ENODEV"
       ? `the device "${subject}" is not there`
-      : `the device "${subject}" cannot be used: ${known(errno)}`,
-  mark: ({ subject, errno }) => `the mark ${subject} cannot be set: ${known(errno)}`,
+      : `the device "${subject}" cannot be used: ${known(errno, "CAP_NET_RAW")}`,
+  mark: ({ subject, errno }) =>
+    `the mark ${subject} cannot be set: ${known(errno, "CAP_NET_ADMIN")}`,
 };
 
-function known(errno: string): string {
-  if (errno === "EPERM" || errno === "EACCES") return "not permitted, needs CAP_NET_ADMIN";
+function known(errno: string, capability: string): string {
+  if (errno === "EPERM" || errno === "EACCES") return `not permitted, needs ${capability}`;
   return errno === "EADDRINUSE" ? "in use" : errno;
 }
 
@@ -94,7 +101,8 @@ export function reasonOf(error: unknown, hostname: string): string {
     return "TLS handshake failed: connection closed";
   }
   const code = codeOf(error);
-  const known = BY_CODE[code];
+  const alert = /^received fatal alert: (\w+)/.exec(message)?.[1] ?? "";
+  const known = BY_CODE[code] ?? BY_ALERT[alert];
   if (known !== undefined) return known;
   if (NO_NAME.includes(code) || /failed to lookup address/.test(message)) {
     return `host name "${hostname}" not found`;

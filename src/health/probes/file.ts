@@ -21,7 +21,9 @@ export function fileProbe(check: FileCheck, tools: ProbeTools): Probe {
       ask: ({ trace }) => {
         const text = read(path);
         trace?.(quote(text));
-        return Promise.resolve(judge(text));
+        return Promise.resolve(
+          check.scale === undefined ? judge(text) : weigh(text, check.scale, check.base),
+        );
       },
     }),
     watch: (onNews) =>
@@ -41,6 +43,15 @@ function judge(text: string): ProbeResult {
   throw new ProbeFailure(
     `the file says ${quote(text)}, must say up, down or a weight up to ${MOST_WEIGHT}`,
   );
+}
+
+function weigh(text: string, scale: number, base: number): ProbeResult {
+  if (!/^[+-]?\d{1,10}$/.test(text)) {
+    throw new ProbeFailure(`the file says ${quote(text)}, must say a number`);
+  }
+  const value = Number(text);
+  if (scale === 0) return value === 0 ? GOOD : { ok: false, reason: `the file says ${value}` };
+  return { ok: true, weight: Math.min(MOST_WEIGHT, Math.max(0, base + scale * value)) };
 }
 
 function read(path: string): string {

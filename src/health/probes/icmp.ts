@@ -2,7 +2,7 @@
 
 import type { IcmpCheck } from "../../config/check.ts";
 import { type Address, addressFamily, type Family, parseAddress } from "../../model/address.ts";
-import { isUnable, ProbeFailure, UnableError } from "./failure.ts";
+import { ProbeFailure, UnableError } from "./failure.ts";
 import { decodeIcmp, encodeEcho } from "./icmp_message.ts";
 import type { Probe } from "./probe.ts";
 import { openDatagrams } from "./socket_wire.ts";
@@ -42,20 +42,20 @@ function open(
   try {
     return { wire: openDatagrams("echo", address, options), isRaw: false };
   } catch (error) {
-    if (!isUnable(error) || error instanceof ProbeFailure) throw error;
+    if (!hasCode(error, "EACCES")) throw error;
   }
   try {
     return { wire: openDatagrams("raw echo", address, options), isRaw: true };
   } catch (error) {
-    if (!isRefused(error)) throw error;
+    if (!hasCode(error, "EPERM")) throw error;
     throw new UnableError(
       "no socket for pings: must have CAP_NET_RAW, or a group within net.ipv4.ping_group_range",
     );
   }
 }
 
-function isRefused(error: unknown): boolean {
-  return error instanceof Error && "code" in error && error.code === "EPERM";
+function hasCode(error: unknown, code: string): boolean {
+  return error instanceof Error && "code" in error && error.code === code;
 }
 
 interface Ping {

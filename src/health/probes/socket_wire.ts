@@ -3,7 +3,7 @@
 import type { SourceConfig } from "../../config/check.ts";
 import { type Address, addressFamily, parseAddress } from "../../model/address.ts";
 import { printEndpoint } from "../../model/endpoint.ts";
-import { errnoName } from "../../sys/errno.ts";
+import { errnoName, errnoNumber } from "../../sys/errno.ts";
 import { toEndpoint, toSocketAddress } from "../../sys/socket_address.ts";
 import {
   AGAIN,
@@ -14,6 +14,7 @@ import {
   localAddress,
   meetsItself,
   receive,
+  resetSocket,
   send,
   type SocketAddress,
   type SocketSource,
@@ -26,16 +27,32 @@ import { openRuntime, type Wire, type WireOptions } from "./wire.ts";
 /** The longest datagram. It is everybody's, and what came is taken out of it at once. */
 const CHUNK = new Uint8Array(64 << 10);
 const CHUNK_SIZE = BigInt(CHUNK.length);
+const FORBIDDEN = -errnoNumber("EACCES")!;
 
 /** Names are left to the runtime, which can look them up, unless it is told where to come from. */
 export async function openPlain(options: WireOptions): Promise<Wire> {
   const address = parseAddress(options.hostname);
   if (address !== undefined) return await openStream(address, options);
   if (!options.source) return await openRuntime(options);
+  return await openStream(await lookUp(options), options);
+}
+
+/** The first address of a name that can be reached from the source. */
+async function lookUp({ hostname, source, signal }: WireOptions): Promise<Address> {
   const { lookup } = await import("node:dns/promises");
-  options.signal.throwIfAborted();
-  const found = parseAddress((await lookup(options.hostname)).address);
-  return await openStream(found!, options);
+  signal.throwIfAborted();
+  const from = source?.address;
+  const family = from === undefined ? 0 : addressFamily(from) === "ipv4" ? 4 : 6;
+  const aborted = Promise.withResolvers<never>();
+  const abort = () => aborted.reject(codeError("ECONNABORTED"));
+  signal.addEventListener("abort", abort);
+  try {
+    // It knows of no signal, and a resolver that is silent is waited for longer than any check may take.
+    const { address } = await Promise.race([lookup(hostname, { family }), aborted.promise]);
+    return parseAddress(address)!;
+  } finally {
+    signal.removeEventListener("abort", abort);
+  }
 }
 
 async function openStream(address: Address, options: WireOptions): Promise<Wire> {
@@ -68,7 +85,8 @@ function openSocket(
 ): SocketWire {
   signal.throwIfAborted();
   const from = source && sourceOf(source, address);
-  return new SocketWire(kind, toSocketAddress({ address, port }), signal, from);
+  const close = kind === "stream" && source?.port !== undefined ? resetSocket : closeSocket;
+  return new SocketWire(kind, toSocketAddress({ address, port }), { signal, source: from, close });
 }
 
 /** A source of the other family is of no use, and the kernel would not say why. */
@@ -85,9 +103,20 @@ function sourceOf(
   return { address: toSocketAddress({ address: own, port }), device, mark };
 }
 
+interface SocketOptions {
+  readonly signal: AbortSignal;
+  readonly source: SocketSource | undefined;
+  /**
+   * A connection that we end first keeps its port for a minute, in which the same one cannot be made again;
+   * one that comes from a certain port must be, and so is reset.
+   */
+  readonly close: (fd: number) => void;
+}
+
 class SocketWire implements Wire {
   readonly #address: SocketAddress;
   readonly #signal: AbortSignal;
+  readonly #closeSocket: SocketOptions["close"];
   readonly #close = () => this[Symbol.dispose]();
   /** Below zero: closed. */
   #fd: number;
@@ -97,11 +126,11 @@ class SocketWire implements Wire {
   constructor(
     kind: ClientKind,
     address: SocketAddress,
-    signal: AbortSignal,
-    source: SocketSource | undefined,
+    { signal, source, close }: SocketOptions,
   ) {
     this.#address = address;
     this.#signal = signal;
+    this.#closeSocket = close;
     this.#fd = startConnect(kind, address, source);
     if (this.#fd < 0) throw failure(this.#fd);
     if (!sharedPoll().watch(this.#fd, () => this.#wake())) {
@@ -114,7 +143,7 @@ class SocketWire implements Wire {
   async open(): Promise<void> {
     await this.#ready();
     const error = connectionError(this.#fd);
-    if (error < 0) throw failure(error);
+    if (error < 0) throw told(error);
     if (meetsItself(this.#fd, this.#address)) throw failure(CONNECTION_REFUSED);
   }
 
@@ -138,7 +167,7 @@ class SocketWire implements Wire {
       const length = receive(this.#live(), CHUNK, CHUNK_SIZE);
       if (length > 0) return CHUNK.slice(0, length);
       if (length === 0) return undefined;
-      if (length !== AGAIN) throw failure(length);
+      if (length !== AGAIN) throw told(length);
       await this.#ready();
     }
   }
@@ -147,7 +176,7 @@ class SocketWire implements Wire {
     if (this.#fd < 0) return;
     this.#signal.removeEventListener("abort", this.#close);
     sharedPoll().forget(this.#fd);
-    closeSocket(this.#fd);
+    this.#closeSocket(this.#fd);
     this.#fd = -1;
     this.#wake();
   }
@@ -173,6 +202,14 @@ class SocketWire implements Wire {
 
 function failure(negative: number): Error {
   return codeError(errnoName(-negative));
+}
+
+/**
+ * What came from the network. Where somebody there forbids it, IPv4 calls that unreachable, and IPv6 as this
+ * host calls what it forbids itself.
+ */
+function told(negative: number): Error {
+  return negative === FORBIDDEN ? codeError("EHOSTUNREACH") : failure(negative);
 }
 
 /** What reasonOf() reads. */

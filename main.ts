@@ -44,15 +44,13 @@ const columns = (Deno.stdout.isTerminal() && Deno.consoleSize().columns) || unde
 Deno.exit(
   await runCli(Deno.args, {
     output: processOutput,
-    host: {
-      ...processHost({
-        openIpvsTable,
-        care: careHost(ground),
-        services: runHost(ground, () => openLinks(transport())),
-        runDemo: demoRunner(ground),
-      }),
+    host: processHost({
+      openIpvsTable,
+      care: careHost(ground),
+      services: runHost(ground, () => openLinks(transport())),
       prober: probeHost(),
-    },
+      runDemo: demoRunner(ground),
+    }),
     debug,
     columns,
   }),

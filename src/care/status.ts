@@ -1,9 +1,11 @@
 /** How services and servers are, as values for JSON and for tables. */
 
-import type { Config } from "../config/config.ts";
+import type { Config, ServiceConfig } from "../config/config.ts";
 import { printEndpoint } from "../model/endpoint.ts";
 import { printServiceKey, type ServerEntry, type ServiceEntry, type Stats } from "../model/ipvs.ts";
-import type { CareRecord } from "../state/record.ts";
+import { type HealthStates, isPanic, strengthOf } from "../desired/quorum.ts";
+import { NO_WEIGHTS } from "../desired/weights.ts";
+import type { CareRecord, ServiceMemory } from "../state/record.ts";
 import type { Checks } from "./checks.ts";
 
 /** Counts of a service or server since its counters began, and per second now. */
@@ -18,7 +20,7 @@ export interface Traffic {
 export interface ServerStatus {
   readonly server: string;
   /** "up", "draining" and "down" by its checks; "unchecked" has none; "leaving" is no longer listed. */
-  readonly state: "up" | "draining" | "down" | "unchecked" | "leaving";
+  readonly state: "up" | "draining" | "down" | "unchecked" | "leaving" | "standby" | "standing in";
   /** Since when; milliseconds since 1970. */
   readonly sinceMs?: number;
   /** Of a leaving one: when it goes at the latest. */
@@ -36,6 +38,8 @@ export interface ServiceStatus {
   readonly service: string;
   readonly scheduler?: string;
   readonly isListed: boolean;
+  /** What keeps it from having its healthy servers in use, and them alone. */
+  readonly trouble?: "no quorum" | "panic";
   readonly servers: readonly ServerStatus[];
   readonly total?: Traffic;
   readonly perSecond?: Traffic;
@@ -51,12 +55,13 @@ export interface StatusInput {
 
 export function serviceStatus({ config, checks, record, table }: StatusInput): ServiceStatus[] {
   const there = new Map(table?.map((entry) => [printServiceKey(entry.service.key), entry]));
-  const listed = config.services.map(({ name, service, servers }): ServiceStatus => {
+  const listed = config.services.map((config): ServiceStatus => {
+    const { name, service, servers, sorry } = config;
     const entry = there.get(name);
     const found = new Map(entry?.servers.map((each) => [printEndpoint(each.server), each]));
     const health = checks.health.get(name);
     const drains = record.services.get(name)?.drains;
-    const own = [...servers.keys()].map((server): ServerStatus => {
+    const statusOf = (server: string): ServerStatus => {
       const known = health?.get(server);
       const check = checks.last(name, server);
       return {
@@ -66,11 +71,17 @@ export function serviceStatus({ config, checks, record, table }: StatusInput): S
         ...(check && { check }),
         ...ofEntry(found.get(server)),
       };
-    });
-    const leaving = [...found].filter(([server]) => !servers.has(server))
+    };
+    const own = [...servers.keys()].map(statusOf);
+    const standIn = sorry?.server.name;
+    const isApart = standIn !== undefined && !servers.has(standIn);
+    if (isApart) own.push(sorryStatus(statusOf(standIn)));
+    const leaving = [...found]
+      .filter(([server]) => !servers.has(server) && !(isApart && server === standIn))
       .map(([server, each]) => leavingStatus(server, each, drains?.get(server)));
     return {
       ...{ service: name, scheduler: service.scheduler, isListed: true },
+      ...troubleOf(config, health ?? NOT_CHECKED, record.services.get(name)),
       servers: [...own, ...leaving],
       ...traffic(entry?.stats),
     };
@@ -85,6 +96,24 @@ export function serviceStatus({ config, checks, record, table }: StatusInput): S
     return [{ service: name, scheduler, isListed: false, servers, ...traffic(entry.stats) }];
   });
   return [...listed, ...left];
+}
+
+const NOT_CHECKED: HealthStates = new Map();
+
+function troubleOf(
+  config: ServiceConfig,
+  health: HealthStates,
+  memory: ServiceMemory | undefined,
+): Pick<ServiceStatus, "trouble"> {
+  const strength = strengthOf(config, health, memory?.weights ?? NO_WEIGHTS);
+  if (isPanic(config.panicPercent, strength)) return { trouble: "panic" };
+  return memory?.quorum === false ? { trouble: "no quorum" } : {};
+}
+
+/** In use, or waiting to be; where it is not healthy it could not be. */
+function sorryStatus(status: ServerStatus): ServerStatus {
+  if (status.state === "down" || status.state === "draining") return status;
+  return { ...status, state: (status.weight ?? 0) > 0 ? "standing in" : "standby" };
 }
 
 function leavingStatus(

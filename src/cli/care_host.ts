@@ -119,7 +119,6 @@ async function lookUp(name: string, family: Family | undefined): Promise<Address
 /** What does not change from one reading to the next is not read again. */
 const READ = new ReadMemory();
 
-/** The files, with this host's own addresses for the routes of those that do not say one. */
 /** The first part of the host's name, as keepalived takes it. */
 function hostId(): string | undefined {
   try {
@@ -135,6 +134,7 @@ function keepalivedOptions({ configId, skipsUnsupported }: ReadChoices) {
   return { configId: configId ?? hostId(), skipsUnsupported, env };
 }
 
+/** The files, with this host's own addresses for the routes of those that do not say one. */
 async function readOwnFiles(path: string, choices: ReadChoices): Promise<FilesReading> {
   const given = parseAddress(Deno.env.get(NODE_VARIABLE) ?? "");
   const named = async () => findHostAddresses(await readHosts().catch(() => ""), NODE_NAME);

@@ -21,7 +21,7 @@ export interface CliHost {
   readonly care: CareHost;
   readonly services: RunHost;
   /** Absent where nothing can be asked: then there is no `lvscare probe`. */
-  readonly prober?: ProbeHost | undefined;
+  readonly prober: ProbeHost;
   /** The kernel's table by that backend, or by the one that suits the host. */
   openIpvsTable(backend?: Backend): Promise<IpvsTable>;
   runDemo(options: DemoOptions): Promise<number>;
@@ -99,10 +99,8 @@ export function createProgram(context: CliContext): Command {
   addDemo(program, context);
   program.commandsGroup("Services in files:");
   addRunTools(program, context);
-  if (context.host.prober) {
-    program.commandsGroup("Servers:");
-    addProbe(program, context.host.prober, context);
-  }
+  program.commandsGroup("Servers:");
+  addProbe(program, context.host.prober, context);
   program.commandsGroup("The kernel:");
   addIpvs(program, context);
   program.commandsGroup("This program:");

@@ -12,6 +12,8 @@ const COLORS: Readonly<Record<ServerStatus["state"], number | undefined>> = {
   unchecked: undefined,
   draining: 33,
   leaving: 33,
+  "standing in": 33,
+  standby: undefined,
   down: 31,
 };
 
@@ -37,9 +39,12 @@ export function printStatus(status: StatusAnswer, nowMs: number, hasColors: bool
   return `${head.join(", ")}\n${dataplane}\n\n${printRows(rows, hasColors)}`;
 }
 
-function serviceRow({ service, scheduler, isListed, perSecond, servers }: ServiceStatus): Row {
+function serviceRow(status: ServiceStatus): Row {
+  const { service, scheduler, isListed, trouble, perSecond, servers } = status;
   const up = servers.filter(({ state }) => state === "up" || state === "unchecked").length;
-  const state = isListed ? `${up} of ${servers.length} up` : "leaving";
+  const all = servers.filter(({ state }) => state !== "standby" && state !== "standing in").length;
+  const counted = `${up} of ${all} up${trouble === undefined ? "" : `, ${trouble}`}`;
+  const state = isListed ? counted : "leaving";
   const cells = [`${service} ${scheduler ?? ""}`, state, "", "", "", "", ...rates(perSecond)];
   return { cells, tail: "", color: undefined };
 }

@@ -30,6 +30,7 @@ export function stepJson(step: Step): unknown {
 function kindOf(step: Step): Kind {
   switch (step.kind) {
     case "setParameter":
+    case "setTimeouts":
       return "change";
     case "makeDevice":
       return step.found === "down" ? "change" : "add";
@@ -41,7 +42,9 @@ function kindOf(step: Step): Kind {
     case "addAddress":
     case "makeRules":
     case "addEntries":
+    case "startDaemon":
       return "add";
+    case "stopDaemon":
     case "removeRoute":
     case "removeEntries":
     case "removeRules":

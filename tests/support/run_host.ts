@@ -1,6 +1,8 @@
 /** A world for `lvscare run` and its like in which nothing is. */
 
+import type { ProbeHost } from "../../src/cli/probe.ts";
 import type { RunHost } from "../../src/cli/run.ts";
+import { systemClock } from "../../src/clock.ts";
 import { LvscareError } from "../../src/errors.ts";
 
 const never = () => Promise.reject(new LvscareError("not here"));
@@ -16,5 +18,16 @@ export const NO_SERVICES: RunHost = {
   reload: never,
   status: never,
   now: () => 0,
+  hasColors: false,
+};
+
+/** A world for `lvscare probe` in which no server is. */
+export const NO_PROBER: ProbeHost = {
+  clock: systemClock,
+  makeProbe: () => ({
+    describe: () => "",
+    run: () => Promise.resolve({ ok: false, reason: "not here" }),
+  }),
+  lookUp: () => Promise.resolve(undefined),
   hasColors: false,
 };

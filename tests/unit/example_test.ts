@@ -2,6 +2,7 @@
 
 import type { ServerConfig } from "../../src/config/config.ts";
 import assert from "node:assert/strict";
+import { withFolder } from "../support/process.ts";
 import { readFiles } from "../../src/config/files/read.ts";
 import { fileSchema } from "../../src/config/files/fields.ts";
 
@@ -67,5 +68,19 @@ Deno.test("every key has a description in the schema", () => {
     ]
   ) {
     assert.ok(seen.includes(path), path);
+  }
+});
+
+Deno.test("every piece of a file that README shows is right", async (t) => {
+  const text = Deno.readTextFileSync(new URL("../../README.md", import.meta.url));
+  const blocks = [...text.matchAll(/^```yaml\n([\s\S]*?)^```$/gm)];
+  assert.ok(blocks.length >= 4, `found ${blocks.length}`);
+  for (const [, block] of blocks) {
+    await t.step(block!.split("\n", 3).join(" "), () =>
+      withFolder(async (folder) => {
+        Deno.writeTextFileSync(`${folder}/one.yaml`, block!);
+        const { report } = await readFiles({ path: `${folder}/one.yaml`, nodeAddresses: [] });
+        assert.deepEqual(report.lines, []);
+      }));
   }
 });

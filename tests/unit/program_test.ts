@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { complete } from "../../src/cli/completions.ts";
-import { NO_SERVICES } from "../support/run_host.ts";
+import { NO_PROBER, NO_SERVICES } from "../support/run_host.ts";
 import type { Output } from "../../src/cli/output.ts";
 import { type CliHost, createProgram, runCli } from "../../src/cli/program.ts";
 import { describeError, reportError } from "../../src/cli/report.ts";
@@ -24,6 +24,7 @@ const never = () => Promise.reject(new LvscareError("not here"));
 const host: CliHost = {
   care: { env: () => undefined, readHosts: never, runCare: never },
   services: NO_SERVICES,
+  prober: NO_PROBER,
   runDemo: never,
   openIpvsTable: () => Promise.reject(new LvscareError("no table")),
   readStdin: () => Promise.resolve(""),
@@ -143,6 +144,7 @@ Deno.test("complete() offers what may stand in place of the last word", () => {
       "plan",
       "reload",
       "status",
+      "probe",
       "ipvs",
       "version",
       "completions",

@@ -7,7 +7,7 @@ import { PROXY_PROTOCOLS } from "../../wire/proxy_protocol.ts";
 import { readMethod, readPath } from "../care_check.ts";
 import { type Expectation, HTTP_VERSIONS, type SourceConfig, type StatusRange } from "../check.ts";
 import { STARTS, UNABLE } from "../config.ts";
-import { type Given, quote, refuse } from "../given.ts";
+import { type Given, refuse } from "../given.ts";
 import { checkHeader, type Header, TOKEN } from "../headers.ts";
 import {
   complainOf,
@@ -424,8 +424,3 @@ const shortCheck: Shape<CheckTable> = {
 };
 
 export const check: Shape<CheckTable> = shortFor(shortCheck, table(CHECK));
-
-/** What a file may say of a check, for messages. */
-export function describeTypes(types: readonly CheckType[]): string {
-  return types.map((type) => quote(type).slice(1, -1)).join(", ");
-}

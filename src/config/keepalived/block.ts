@@ -5,7 +5,7 @@ import { isDeviceName } from "../../model/link.ts";
 import type { Report } from "../files/report.ts";
 import { quote } from "../given.ts";
 import { didYouMean } from "../values.ts";
-import { escapedWords } from "./escaped.ts";
+import { escapedWords, splitEscaped } from "./escaped.ts";
 import type { Statement } from "./statements.ts";
 import type { Word } from "./words.ts";
 
@@ -150,15 +150,28 @@ export class BlockReader {
     return this.complain(said.word, `${quote(said.value)}: must be the name of a device`);
   }
 
+  /** In quotes of either kind, with escapes. */
+  escaped(statement: Statement): Said<string> | undefined {
+    const [keyword, word, more] = escapedWords(statement, this.#options.report);
+    if (!word) {
+      return keyword && this.complain(keyword, `${keyword.text} has no value, must have one`);
+    }
+    if (more) {
+      this.complain(more, `${quote(more.text)} is one word too many behind ${keyword!.text}`);
+    }
+    return { value: word.text, word };
+  }
+
   /** A program and what it is given, in quotes or not; behind it may stand who runs it. */
   script(statement: Statement): Script | undefined {
     const [keyword, ...rest] = escapedWords(statement, this.#options.report);
     const [first, user, group, more] = rest;
     if (!first) return this.complain(keyword!, `${keyword!.text} has no program, must have one`);
     if (more) this.complain(more, `${quote(more.text)} is one word too many`);
-    const words = splitCommand(first.text);
-    if (!words) return this.complain(first, "has a quote that is not closed");
-    const [program, ...args] = words;
+    // Its words are told apart in the same way once more.
+    const { parts, wrong } = splitEscaped(first.text);
+    if (wrong) return this.complain(first, wrong.text);
+    const [program, ...args] = parts.map(({ text }) => text);
     if (!program?.startsWith("/")) {
       return this.complain(first, `${quote(program ?? "")}: must be a program by its whole path`);
     }
@@ -177,19 +190,3 @@ const SWITCHES: Readonly<Record<string, boolean>> = {
   ...{ true: true, on: true, yes: true },
   ...{ false: false, off: false, no: false },
 };
-
-/** Words between white space; quotes keep it. Undefined: one is not closed. */
-export function splitCommand(text: string): string[] | undefined {
-  const words: string[] = [];
-  const word = /\s*((?:[^\s"'\\]|\\.|"(?:[^"\\]|\\.)*"|'[^']*')+)|\s*(\S)/gs;
-  for (const [, found, wrong] of text.matchAll(word)) {
-    if (wrong !== undefined || found === undefined) return undefined;
-    words.push(
-      found.replace(
-        /'([^']*)'|"((?:[^"\\]|\\.)*)"|\\(.)/gs,
-        (_, single, double, escaped) => single ?? double?.replace(/\\(.)/gs, "$1") ?? escaped,
-      ),
-    );
-  }
-  return words;
-}

@@ -207,7 +207,7 @@ function readUrl(reader: BlockReader, statement: Statement): UrlBlock {
       for (const word of codes) url.status.push({ value: word.text, word });
     },
     virtualhost: (s) => url.host = reader.text(s),
-    regex: (s) => url.regex = reader.text(s),
+    regex: (s) => url.regex = reader.escaped(s),
     regex_no_match: (s) => url.regexNot = reader.flag(s)?.value ?? true,
     regex_options: (s) => readRegexOptions(reader, s, url),
     regex_stack: { note: "patterns are matched in linear time and need no stack" },

@@ -86,8 +86,11 @@ export class Checks {
   constructor(options: ChecksOptions) {
     this.#options = options;
     const { config, remembered } = options;
-    const illness = config.remembersHealth ? remembered : NOTHING_REMEMBERED;
-    this.#adoptAll(config, (service, server) => illness.get(service)?.health.get(server));
+    this.#adoptAll(config, (service, server) => {
+      const known = config.remembersHealth ? remembered.get(service) : undefined;
+      // What was in use when the last process ended has been proven by it.
+      return known?.health.get(server) ?? (known?.weights.has(server) ? "up" : undefined);
+    });
   }
 
   /** By services' names. */
@@ -144,10 +147,7 @@ export class Checks {
     if (this.#probing) this.#follow();
   }
 
-  #adoptAll(
-    config: Config,
-    remembered: (service: string, server: string) => Illness | undefined,
-  ): void {
+  #adoptAll(config: Config, remembered: Remembered): void {
     this.#retarget(config, remembered);
     for (const service of config.services) {
       this.#adopt(service, (server) => remembered(service.name, server));
@@ -157,7 +157,7 @@ export class Checks {
   /** Keeps what is known of the service's servers, and begins with those of which nothing is. */
   #adopt(
     { name: service, servers, sorry }: ServiceConfig,
-    remembered: (server: string) => Illness | undefined,
+    remembered: (server: string) => ReturnType<Remembered>,
   ): void {
     const nowMs = this.#options.clock.wallMs();
     const before = this.#health.get(service);
@@ -177,10 +177,10 @@ export class Checks {
   #begin(
     service: string,
     server: ServerConfig,
-    illness: Illness | undefined,
+    known: ReturnType<Remembered>,
     nowMs: number,
   ): ServerHealth {
-    if (illness) return downHealth(illness);
+    if (typeof known === "object") return downHealth(known);
     const { isGood, weight, reason = "not proven yet" } = this.#judge(service, server);
     if (isGood) return { ...initialHealth(nowMs), weight };
     return downHealth({ state: "down", sinceMs: nowMs, failedMs: undefined, reason });
@@ -195,10 +195,7 @@ export class Checks {
   }
 
   /** Finds out what is to be checked, and for whom. */
-  #retarget(
-    { services }: Config,
-    remembered: (service: string, server: string) => Illness | undefined,
-  ): void {
+  #retarget({ services }: Config, remembered: Remembered): void {
     const before = this.#targets;
     const kinds = this.#kinds;
     this.#kinds = new Map();
@@ -213,8 +210,10 @@ export class Checks {
         for (const id of ids) targets.get(id)!.subjects.push(subject);
       }
     }
-    const stateOf = ({ service, server: { name } }: Subject) =>
-      this.#health.get(service)?.get(name)?.state ?? remembered(service, name)?.state;
+    const stateOf = ({ service, server: { name } }: Subject) => {
+      const known = this.#health.get(service)?.get(name) ?? remembered(service, name);
+      return typeof known === "object" ? known.state : known;
+    };
     for (const { id, check, subjects } of targets.values()) {
       if (!this.#checks.has(id)) this.#beginCheck(id, check, subjects.map(stateOf));
     }
@@ -344,7 +343,8 @@ interface Kind {
   readonly probe: Probe;
 }
 
-const NOTHING_REMEMBERED: CareRecord["services"] = new Map();
+/** What was known of a server when the last process ended. */
+type Remembered = (service: string, server: string) => Illness | "up" | undefined;
 
 function subjectKey(service: string, server: string): string {
   return `${service} ${server}`;

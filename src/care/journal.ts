@@ -65,7 +65,7 @@ export class Journal {
   }
 
   quorum({ config: { name, mode, sorry, quorum }, hasQuorum, isReplaced }: QuorumTurn): void {
-    if (hasQuorum) this.#log.info`${name}: has its quorum again`;
+    if (hasQuorum) this.#log.info`${name}: has its quorum`;
     else {
       const then = [
         ...(sorry ? [`${sorry.server.name} ${isReplaced ? "stands in" : "is down too"}`] : []),

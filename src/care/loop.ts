@@ -85,6 +85,8 @@ export class CareLoop {
   #stopping: Promise<void> | undefined;
   #passedAtMs = 0;
   #isTimed = false;
+  #isStarted = false;
+  #isAwaitingTime = false;
 
   constructor(options: LoopOptions) {
     const { config, instance } = options;
@@ -110,9 +112,8 @@ export class CareLoop {
     const { notifier } = this.#options;
     this.#checks.start();
     this.#every(() => this.#config.intervalMs, () => this.requestPass());
-    this.#every(() => this.#isWaiting ? DRAIN_MS : this.#config.intervalMs, () => {
-      if (this.#isWaiting) this.requestPass();
-    });
+    this.#isStarted = true;
+    this.#awaitTime();
     this.#watch(WATCH_MS);
     const beat = notifier?.watchdogIntervalMs;
     if (notifier && beat !== undefined) this.#every(() => beat, () => this.#beat(notifier));
@@ -205,6 +206,7 @@ export class CareLoop {
     const timer = this.#options.clock.after(STOP_MS, late.resolve);
     await Promise.race([ended, late.promise]);
     timer.cancel();
+    this.#options.notifications?.close();
     this.leave("stopped");
   }
 
@@ -233,6 +235,16 @@ export class CareLoop {
       leaving: [...leaving.values()],
       owned,
     };
+  }
+
+  /** Where time alone will change something, that is looked for soon, however long the interval is. */
+  #awaitTime(): void {
+    if (!this.#isStarted || !this.#isWaiting || this.#isAwaitingTime) return;
+    this.#isAwaitingTime = true;
+    this.#after(DRAIN_MS, () => {
+      this.#isAwaitingTime = false;
+      this.requestPass();
+    });
   }
 
   /** Time alone will change something. */
@@ -265,6 +277,7 @@ export class CareLoop {
       this.#isWhole = await this.#settle();
       this.#outcomes = undefined;
       this.#tellStatus();
+      this.#awaitTime();
     }
     this.#running = undefined;
   }

@@ -40,6 +40,7 @@ export class Notifications {
   readonly #options: NotificationsOptions;
   readonly #waiting: Errand[] = [];
   readonly #running = new Set<Promise<void>>();
+  readonly #ends = new AbortController();
   #isFull = false;
 
   constructor(options: NotificationsOptions) {
@@ -71,6 +72,12 @@ export class Notifications {
       this.#tellAll(notify, { event: "quorum-down", service: name, reason });
     }
     while (this.#running.size > 0) await Promise.race(this.#running);
+  }
+
+  /** Ends what is still under way: nobody would, once this program is over. */
+  close(): void {
+    this.#waiting.length = 0;
+    this.#ends.abort();
   }
 
   #tellAll(notify: readonly NotifyConfig[], message: Omit<Message, "time">): void {
@@ -105,11 +112,12 @@ export class Notifications {
     const { tell, clock, journal } = this.#options;
     const controller = new AbortController();
     const timer = clock.after(to.timeoutMs, () => controller.abort());
+    const signal = AbortSignal.any([controller.signal, this.#ends.signal]);
     try {
-      await tell(to, message, controller.signal);
+      await tell(to, message, signal);
     } catch (error) {
       const what = to.to.kind === "program" ? to.to.command[0] : withoutSecrets(to.to.url);
-      const late = controller.signal.aborted ? new LvscareError("it took too long") : error;
+      const late = signal.aborted ? new LvscareError("it took too long") : error;
       journal.warn(`${what} was not told of ${message.event} of ${message.service}`, late);
     } finally {
       timer.cancel();

@@ -4,18 +4,32 @@ import type { CareConfig } from "../config/care.ts";
 import { serviceKey } from "../config/care_services.ts";
 import { type Config, PLAIN_SERVICE, type ServiceConfig } from "../config/config.ts";
 import type { Dataplane, Look } from "../dataplane/dataplane.ts";
-import { joinOwned, NOTHING_OWNED, type Owned, ownedOf, withoutOthers } from "../desired/owned.ts";
+import {
+  joinOwned,
+  NOTHING_OWNED,
+  type Owned,
+  ownedOf,
+  withDaemons,
+  withoutOthers,
+} from "../desired/owned.ts";
 import {
   type DesiredDevice,
   type DesiredService,
   type DesiredState,
   NOTHING,
 } from "../desired/state.ts";
-import { hostAddress, type Means, ROUTE_METRIC, surroundingsOf } from "../desired/surroundings.ts";
+import {
+  hostAddress,
+  type Means,
+  ROUTE_METRIC,
+  settingsOf,
+  surroundingsOf,
+} from "../desired/surroundings.ts";
 import { expectWeights, settleWeights } from "../desired/weights.ts";
 import { type Address, addressFamily } from "../model/address.ts";
-import { printServiceKey, type ServiceEntry } from "../model/ipvs.ts";
+import { printServiceKey, type ServiceEntry, type SyncDaemon } from "../model/ipvs.ts";
 import { printInterfaceAddress } from "../model/link.ts";
+import { findRole, printSyncDaemon, runsAs } from "../model/sync_daemon.ts";
 import { type Observed, type Scope, scopeOf } from "../plan/observed.ts";
 import { plan } from "../plan/plan.ts";
 import type { Step } from "../plan/step.ts";
@@ -86,7 +100,8 @@ export async function prospect(input: PassInput): Promise<Prospect> {
   const withdrawn = new Set<Address>();
   let surroundings = surround();
   const listed = config.services.map(({ service }) => service.key);
-  const scope = scopeOf({ ...surroundings, services: listed }, record.owned);
+  const settings = settingsOf(config, means);
+  const scope = scopeOf({ ...surroundings, ...settings, services: listed }, record.owned);
   const look = await dataplane.observe(scope);
   const table = look.observed.services;
   const carer = new Carer(input);
@@ -110,14 +125,18 @@ export async function prospect(input: PassInput): Promise<Prospect> {
     if (leaving.size < left || withdrawn.size > 0) surroundings = surround();
   }
   const { cared, services, settled, turns } = carer;
-  const desired = { ...surroundings, services: cared.map(({ desired }) => desired) };
+  const desired = {
+    ...{ ...surroundings, ...settings },
+    services: cared.map(({ desired }) => desired),
+  };
   const isMade = madeDevices(surroundings.devices, look.observed, others);
+  const isStarted = startedDaemons(record.owned, look.observed);
   const learned: CareRecord = {
     ...record,
     leaving,
     // Who is leaving is not known to a pass that has not seen them.
     services: table ? services : record.services,
-    owned: joinOwned(record.owned, ownedOf(desired, isMade)),
+    owned: joinOwned(record.owned, ownedOf(desired, { isMade, isStarted })),
   };
   const owned = withoutOthers(learned.owned, others);
   const steps = plan({ desired, owned, observed: look.observed, settled });
@@ -164,7 +183,12 @@ export async function runPass(input: PassInput): Promise<PassResult> {
   const expected = expect(record, cared, settled);
   input.save(expected);
   const outcomes = await applySteps(input.dataplane, steps);
-  return { record: expected, outcomes, ...seen };
+  const owned = withDaemons(
+    expected.owned,
+    daemonsOf("stopDaemon", outcomes),
+    daemonsOf("startDaemon", outcomes),
+  );
+  return { record: { ...expected, owned }, outcomes, ...seen };
 }
 
 /** A look at nothing, to be given what matters. */
@@ -174,6 +198,8 @@ export const NOTHING_TO_SEE: Scope = {
   masquerades: [],
   services: [],
   routes: false,
+  timeouts: false,
+  daemons: false,
 };
 
 /** Our services that are no longer listed, and that nobody else has taken over. */
@@ -248,7 +274,12 @@ function settle(
   });
   if (!isWhole) return ended;
   const made = new Map(record.owned.devices.map(({ name, made }) => [name, made]));
-  return { ...ended, owned: ownedOf(desired, (name) => made.get(name) ?? false) };
+  const started = new Set(record.owned.daemons.map(printSyncDaemon));
+  const owned = ownedOf(desired, {
+    isMade: (name) => made.get(name) ?? false,
+    isStarted: (daemon) => started.has(printSyncDaemon(daemon)),
+  });
+  return { ...ended, owned };
 }
 
 function updateWeights(
@@ -284,6 +315,28 @@ function madeDevices(
   return (name) => made.get(name) ?? false;
 }
 
+/** One that runs already was started by somebody else and is left to them, unless it is ours from before. */
+function startedDaemons(
+  owned: Owned,
+  { daemons: running }: Observed,
+): (daemon: SyncDaemon) => boolean {
+  return ({ role }) => {
+    if (!running) return false;
+    const there = findRole(running, role);
+    return !there || owned.daemons.some((each) => runsAs(there, each));
+  };
+}
+
+/** Those of steps of that kind that were done. */
+function daemonsOf(
+  kind: "startDaemon" | "stopDaemon",
+  outcomes: readonly StepOutcome[],
+): SyncDaemon[] {
+  return outcomes.flatMap(({ step, error }) =>
+    step.kind === kind && error === undefined ? [step.daemon] : []
+  );
+}
+
 /** Every server that will be in the table, with its weight; also 0 of one that is taken out in two steps. */
 function wantedServers({ servers, removals }: DesiredService) {
   const wanted = servers.map(({ server }) => server);
@@ -307,5 +360,6 @@ export function ownedByName(config: CareConfig): Owned {
     masquerades: [{ kind: "iptables", family, entries }, { kind: "nftables", family, entries }],
     services: [serviceKey(virtualServer)],
     routes: [{ destination: host, metric: ROUTE_METRIC }],
+    daemons: [],
   };
 }

@@ -3,16 +3,19 @@
  * parameters and routes around it.
  */
 
-import { UnsupportedError } from "../errors.ts";
+import { LvscareError, UnsupportedError } from "../errors.ts";
 import type { Family } from "../model/address.ts";
 import {
+  type DaemonRole,
   type IpvsChange,
   printServiceKey,
   type ServiceEntry,
   type ServiceKey,
+  type SyncDaemon,
 } from "../model/ipvs.ts";
 import type { Link } from "../model/link.ts";
 import type { MasqueradeKind } from "../model/masquerade.ts";
+import { findRole, printSyncDaemon, runsAs } from "../model/sync_daemon.ts";
 import type { Sysctl } from "../kernel/host.ts";
 import type { IpvsTable } from "../kernel/ipvs_table.ts";
 import type { Links } from "../kernel/links.ts";
@@ -64,9 +67,20 @@ export class HostDataplane implements Dataplane {
         masquerades.push(await this.#observeRules(each));
       });
     }
-    const services = await look("services", () => findServices(table, scope.services));
+    const services = await look(
+      "services",
+      () => ofIpvs(() => findServices(table, scope.services), NO_SERVICES),
+    );
     const routes = scope.routes ? await look("routes", () => links.routes()) : undefined;
-    const observed: Observed = { parameters, devices, masquerades, services, routes };
+    const timeouts = scope.timeouts
+      ? await look("timeouts", () => ofIpvs<Observed["timeouts"]>(() => table.timeouts(), {}))
+      : undefined;
+    const daemons = scope.daemons
+      ? await look("sync daemons", () => ofIpvs(() => table.daemons(), []))
+      : undefined;
+    const observed: Observed = {
+      ...{ parameters, devices, masquerades, services, routes, timeouts, daemons },
+    };
     return { observed, blind };
   }
 
@@ -100,10 +114,19 @@ export class HostDataplane implements Dataplane {
   }
 
   async #take(step: Step): Promise<void> {
-    const { links } = this.#parts;
+    const { links, table } = this.#parts;
     switch (step.kind) {
       case "setParameter":
         await this.#sysctl.ensure(step.name, step.value);
+        return;
+      case "setTimeouts":
+        await table.setTimeouts(step.timeouts);
+        return;
+      case "startDaemon":
+        await startDaemon(table, step.daemon);
+        return;
+      case "stopDaemon":
+        await stopDaemon(table, step.daemon.role);
         return;
       case "makeDevice":
         await links.ensureDummy(step.name);
@@ -187,31 +210,66 @@ function changesFrom(steps: readonly Step[], from: number): IpvsChange[] {
   return changes;
 }
 
+const NO_SERVICES: ReadonlyMap<string, ServiceEntry> = new Map();
+
 /** More of them than this are found faster in the whole table than one by one. */
 const FEW = 4;
 
-/** Where there is no IPVS, there is no service; adding one says what is missing. */
+/** One that runs as it must is well; of another it is told what runs there. */
+async function startDaemon(table: IpvsTable, daemon: SyncDaemon): Promise<void> {
+  try {
+    await table.startDaemon(daemon);
+  } catch (error) {
+    if (!(error instanceof LvscareError && error.is("EEXIST"))) throw error;
+    const { role } = daemon;
+    const running = findRole(await table.daemons(), role);
+    if (!running) throw error;
+    if (runsAs(running, daemon)) return;
+    const context = {
+      op: "start",
+      subject: `${role} sync daemon`,
+      hint: `stop it, if nobody needs it: lvscare ipvs daemon stop ${role}`,
+      cause: error,
+    };
+    const text = `another one runs: ${printSyncDaemon(running)}`;
+    throw new LvscareError(`start ${role} sync daemon: ${text} (EEXIST)`, context, "EEXIST");
+  }
+}
+
+async function stopDaemon(table: IpvsTable, role: DaemonRole): Promise<void> {
+  try {
+    await table.stopDaemon(role);
+  } catch (error) {
+    if (!(error instanceof LvscareError && error.is("ESRCH"))) throw error;
+  }
+}
+
 async function findServices(
   table: IpvsTable,
   keys: readonly ServiceKey[],
 ): Promise<ReadonlyMap<string, ServiceEntry>> {
   const found = new Map<string, ServiceEntry>();
-  try {
-    if (keys.length <= FEW) {
-      for (const key of keys) {
-        const entry = await table.find(key);
-        if (entry) found.set(printServiceKey(key), entry);
-      }
-      return found;
-    }
-    const wanted = new Set(keys.map(printServiceKey));
-    for (const entry of await table.list()) {
-      const name = printServiceKey(entry.service.key);
-      if (wanted.has(name)) found.set(name, entry);
+  if (keys.length <= FEW) {
+    for (const key of keys) {
+      const entry = await table.find(key);
+      if (entry) found.set(printServiceKey(key), entry);
     }
     return found;
+  }
+  const wanted = new Set(keys.map(printServiceKey));
+  for (const entry of await table.list()) {
+    const name = printServiceKey(entry.service.key);
+    if (wanted.has(name)) found.set(name, entry);
+  }
+  return found;
+}
+
+/** Where there is no IPVS there is nothing of it; changing something says what is missing. */
+async function ofIpvs<T>(read: () => Promise<T>, nothing: T): Promise<T> {
+  try {
+    return await read();
   } catch (error) {
-    if (error instanceof UnsupportedError && error.feature === "ip_vs") return new Map();
+    if (error instanceof UnsupportedError && error.feature === "ip_vs") return nothing;
     throw error;
   }
 }

@@ -1,9 +1,10 @@
 /** What one instance has made in the kernel and must take away when it is no longer wanted. */
 
 import type { Family } from "../model/address.ts";
-import { printServiceKey, type ServiceKey } from "../model/ipvs.ts";
+import { printServiceKey, type ServiceKey, type SyncDaemon } from "../model/ipvs.ts";
 import { type InterfaceAddress, printInterfaceAddress, type Route } from "../model/link.ts";
 import { type MasqueradeKind, printSetEntry, type SetEntry } from "../model/masquerade.ts";
+import { printSyncDaemon } from "../model/sync_daemon.ts";
 import type { DesiredState } from "./state.ts";
 
 export interface OwnedDevice {
@@ -24,18 +25,35 @@ export interface Owned {
   readonly masquerades: readonly OwnedMasquerade[];
   readonly services: readonly ServiceKey[];
   readonly routes: readonly Route[];
+  /** As they were asked for. Two of a role: the one is to take the other's place. */
+  readonly daemons: readonly SyncDaemon[];
 }
 
-export const NOTHING_OWNED: Owned = { devices: [], masquerades: [], services: [], routes: [] };
+export const NOTHING_OWNED: Owned = {
+  devices: [],
+  masquerades: [],
+  services: [],
+  routes: [],
+  daemons: [],
+};
 
-/** What is ours once the state is reached; of devices, those that `isMade` says were made for it. */
-export function ownedOf(desired: DesiredState, isMade: (device: string) => boolean): Owned {
-  const { devices, masquerades, services, routes } = desired;
+/** What somebody else may have made just as it is wanted. */
+export interface Making {
+  /** Whether the device was made for virtual services. */
+  isMade(device: string): boolean;
+  /** Whether the daemon is ours, or will be. */
+  isStarted(daemon: SyncDaemon): boolean;
+}
+
+/** What is ours once the state is reached. */
+export function ownedOf(desired: DesiredState, { isMade, isStarted }: Making): Owned {
+  const { devices, masquerades, services, routes, daemons } = desired;
   return {
     devices: devices.map((device) => ({ ...device, made: isMade(device.name) })),
     masquerades: masquerades.map(({ kind, family, entries }) => ({ kind, family, entries })),
     services: services.map(({ service }) => service.key),
     routes,
+    daemons: daemons.filter(isStarted),
   };
 }
 
@@ -61,7 +79,20 @@ export function joinOwned(a: Owned, b: Owned): Owned {
     ),
     services: unique([...a.services, ...b.services], printServiceKey),
     routes: unique([...a.routes, ...b.routes], routeKey),
+    daemons: unique([...a.daemons, ...b.daemons], printSyncDaemon),
   };
+}
+
+/** The same where these daemons have been stopped, and then these started: of their roles there is no other. */
+export function withDaemons(
+  owned: Owned,
+  stopped: readonly SyncDaemon[],
+  started: readonly SyncDaemon[],
+): Owned {
+  const roles = new Set([...stopped, ...started].map(({ role }) => role));
+  if (roles.size === 0) return owned;
+  const kept = owned.daemons.filter(({ role }) => !roles.has(role));
+  return { ...owned, daemons: [...kept, ...started] };
 }
 
 /** What nobody else owns: of a device that others use too, it is never the one to be asked for its end. */
@@ -70,6 +101,7 @@ export function withoutOthers(owned: Owned, others: readonly Owned[]): Owned {
   const devices = new Map(theirs.devices.map((device) => [device.name, device]));
   const services = new Set(theirs.services.map(printServiceKey));
   const routes = new Set(theirs.routes.map(routeKey));
+  const daemons = new Set(theirs.daemons.map(printSyncDaemon));
   return {
     devices: owned.devices.map(({ name, made, addresses }) => {
       const shared = devices.get(name);
@@ -87,6 +119,7 @@ export function withoutOthers(owned: Owned, others: readonly Owned[]): Owned {
     }),
     services: owned.services.filter((key) => !services.has(printServiceKey(key))),
     routes: owned.routes.filter((route) => !routes.has(routeKey(route))),
+    daemons: owned.daemons.filter((daemon) => !daemons.has(printSyncDaemon(daemon))),
   };
 }
 

@@ -2,7 +2,7 @@
 
 import type { Family } from "../model/address.ts";
 import type { Endpoint } from "../model/endpoint.ts";
-import type { Server, Service } from "../model/ipvs.ts";
+import type { Server, Service, SyncDaemon, Timeouts } from "../model/ipvs.ts";
 import type { InterfaceAddress, Route } from "../model/link.ts";
 import type { MasqueradeKind, SetEntry } from "../model/masquerade.ts";
 
@@ -52,7 +52,15 @@ export interface Surroundings {
   readonly routes: readonly Route[];
 }
 
-export interface DesiredState extends Surroundings {
+/** IPVS's own settings, which are no service's. */
+export interface TableSettings {
+  /** Those that are not given are left as they are. */
+  readonly timeouts: Partial<Timeouts>;
+  /** No more than one of each role. */
+  readonly daemons: readonly SyncDaemon[];
+}
+
+export interface DesiredState extends Surroundings, TableSettings {
   readonly services: readonly DesiredService[];
 }
 
@@ -62,5 +70,7 @@ export const NOTHING: DesiredState = {
   devices: [],
   masquerades: [],
   routes: [],
+  timeouts: {},
+  daemons: [],
   services: [],
 };

@@ -1,12 +1,12 @@
 /** What leads packets to the services: addresses on devices, rules that mark and masquerade, routes. */
 
-import type { Config, ServiceConfig } from "../config/config.ts";
+import { type Config, PLAIN_TABLE, type ServiceConfig } from "../config/config.ts";
 import { type Address, addressFamily, familyBits } from "../model/address.ts";
 import { printServiceKey, type ServiceKey } from "../model/ipvs.ts";
 import { type InterfaceAddress, printInterfaceAddress, type Route } from "../model/link.ts";
 import { type MasqueradeKind, printSetEntry, type SetEntry } from "../model/masquerade.ts";
 import { type Owned, routeKey } from "./owned.ts";
-import type { DesiredMasquerade, Surroundings } from "./state.ts";
+import type { DesiredMasquerade, Surroundings, TableSettings } from "./state.ts";
 
 export const ROUTE_METRIC = 50;
 /** Without it IPVS keeps its connections from connection tracking, and nothing is masqueraded. */
@@ -75,6 +75,11 @@ export function surroundingsOf(
     masquerades,
     routes: isKernel ? [...routes.values()] : [],
   };
+}
+
+/** IPVS's own settings, of which a proxy has none. */
+export function settingsOf({ table }: Config, means: Means): TableSettings {
+  return means.kind === "kernel" ? table : PLAIN_TABLE;
 }
 
 function sysctlsOf(

@@ -1,9 +1,15 @@
 /** What is looked at in the kernel, and what was seen there. */
 
 import { type Owned, rulesKey } from "../desired/owned.ts";
-import type { Surroundings } from "../desired/state.ts";
+import type { Surroundings, TableSettings } from "../desired/state.ts";
 import type { Family } from "../model/address.ts";
-import { printServiceKey, type ServiceEntry, type ServiceKey } from "../model/ipvs.ts";
+import {
+  printServiceKey,
+  type ServiceEntry,
+  type ServiceKey,
+  type SyncDaemon,
+  type Timeouts,
+} from "../model/ipvs.ts";
 import type { Link, Route } from "../model/link.ts";
 import type { MasqueradeKind, SetEntry } from "../model/masquerade.ts";
 
@@ -19,6 +25,8 @@ export interface Scope {
   }[];
   readonly services: readonly ServiceKey[];
   readonly routes: boolean;
+  readonly timeouts: boolean;
+  readonly daemons: boolean;
 }
 
 export interface ObservedMasquerade {
@@ -41,14 +49,18 @@ export interface Observed {
   /** Those of the scope that are there, by their keys as text. */
   readonly services: ReadonlyMap<string, ServiceEntry> | undefined;
   readonly routes: readonly Route[] | undefined;
+  /** None where there is no IPVS yet. */
+  readonly timeouts: Partial<Timeouts> | undefined;
+  /** Whoever has started them. */
+  readonly daemons: readonly SyncDaemon[] | undefined;
 }
 
 /** What there is to look at for what is wanted and for what is ours. */
 export function scopeOf(
-  wanted: Surroundings & { readonly services: readonly ServiceKey[] },
+  wanted: Surroundings & TableSettings & { readonly services: readonly ServiceKey[] },
   owned: Owned,
 ): Scope {
-  const { sysctls, devices, masquerades, services, routes } = wanted;
+  const { sysctls, devices, masquerades, services, routes, timeouts, daemons } = wanted;
   const isWanted = new Set(masquerades.map(rulesKey));
   const others = owned.masquerades.filter((each) => !isWanted.has(rulesKey(each)));
   return {
@@ -60,6 +72,8 @@ export function scopeOf(
     ],
     services: uniqueKeys([...services, ...owned.services]),
     routes: routes.length > 0 || owned.routes.length > 0,
+    timeouts: Object.keys(timeouts).length > 0,
+    daemons: daemons.length > 0 || owned.daemons.length > 0,
   };
 }
 

@@ -1,4 +1,8 @@
-/** Desired, owned and observed to the steps between them: first all that is wanted, then what is left over. */
+/**
+ * Desired, owned and observed to the steps between them: first all that is wanted, then what is left over. A sync
+ * daemon and a server of another family than its service's exclude each other: daemons end before servers come,
+ * and begin when servers are gone.
+ */
 
 import { type Owned, routeKey, rulesKey } from "../desired/owned.ts";
 import type { DesiredState } from "../desired/state.ts";
@@ -9,6 +13,7 @@ import { printSetEntry, type SetEntry } from "../model/masquerade.ts";
 import type { Observed } from "./observed.ts";
 import { planService } from "./service.ts";
 import type { Step } from "./step.ts";
+import { planDaemons, planLeftDaemons, planTimeouts } from "./table.ts";
 
 export interface Situation {
   readonly desired: DesiredState;
@@ -22,12 +27,15 @@ export interface Situation {
 export function plan(situation: Situation): Step[] {
   return [
     ...planParameters(situation),
+    ...planTimeouts(situation),
     ...planDevices(situation),
     ...planMasquerades(situation),
+    ...planLeftDaemons(situation),
     ...planServices(situation),
     ...planRoutes(situation),
     ...planLeftRoutes(situation),
     ...planLeftServices(situation),
+    ...planDaemons(situation),
     ...planLeftMasquerades(situation),
     ...planLeftDevices(situation),
   ];

@@ -1,7 +1,7 @@
 /** Single changes to the kernel, each on its own and safe to make twice. */
 
 import type { Family } from "../model/address.ts";
-import type { IpvsChange, Server, Service } from "../model/ipvs.ts";
+import type { IpvsChange, Server, Service, SyncDaemon, Timeouts } from "../model/ipvs.ts";
 import type { InterfaceAddress, Route } from "../model/link.ts";
 import type { MasqueradeKind, SetEntry } from "../model/masquerade.ts";
 
@@ -11,6 +11,13 @@ export type Step =
     readonly name: string;
     readonly before: string;
     readonly value: string;
+  }
+  | {
+    readonly kind: "setTimeouts";
+    /** Those of them that are there. */
+    readonly before: Partial<Timeouts>;
+    /** Those that differ. */
+    readonly timeouts: Partial<Timeouts>;
   }
   | { readonly kind: "makeDevice"; readonly name: string; readonly found: "nothing" | "down" }
   | {
@@ -45,6 +52,9 @@ export type Step =
     readonly route: Route;
     readonly before: Route | undefined;
   }
+  | { readonly kind: "startDaemon"; readonly daemon: SyncDaemon }
+  /** As it was asked for when it was started. */
+  | { readonly kind: "stopDaemon"; readonly daemon: SyncDaemon }
   | { readonly kind: "removeRoute"; readonly route: Route }
   | {
     readonly kind: "removeEntries";

@@ -7,9 +7,11 @@ import {
   printServiceKey,
   type Server,
   type Service,
+  type Timeouts,
 } from "../model/ipvs.ts";
 import { printInterfaceAddress, printRoute } from "../model/link.ts";
 import { type MasqueradeKind, printSetEntry, type SetEntry } from "../model/masquerade.ts";
+import { printSyncDaemon } from "../model/sync_daemon.ts";
 import type { Family } from "../model/address.ts";
 import type { Step } from "./step.ts";
 
@@ -20,6 +22,12 @@ export function stepText(step: Step): string {
   switch (step.kind) {
     case "setParameter":
       return `set ${step.name}: ${step.before} -> ${step.value}`;
+    case "setTimeouts":
+      return `set timeouts ${timeoutDifferences(step.before, step.timeouts)}`;
+    case "startDaemon":
+      return `start sync daemon ${printSyncDaemon(step.daemon)}`;
+    case "stopDaemon":
+      return `stop sync daemon ${printSyncDaemon(step.daemon)}`;
     case "makeDevice":
       return step.found === "down"
         ? `bring up device ${step.name}: it is down`
@@ -136,6 +144,20 @@ function differences(before: Server, after: Server): string {
   compare("upper threshold", before.upperThreshold, after.upperThreshold);
   compare("lower threshold", before.lowerThreshold, after.lowerThreshold);
   return parts.join(", ");
+}
+
+const TIMEOUT_NAMES = {
+  tcpS: "tcp",
+  tcpFinS: "tcp-fin",
+  udpS: "udp",
+} as const satisfies Record<keyof Timeouts, string>;
+
+function timeoutDifferences(before: Partial<Timeouts>, after: Partial<Timeouts>): string {
+  const names = Object.keys(TIMEOUT_NAMES) as (keyof Timeouts)[];
+  const spell = (seconds: number | undefined) => seconds === undefined ? "none" : `${seconds} s`;
+  return names.filter((name) => after[name] !== undefined)
+    .map((name) => `${TIMEOUT_NAMES[name]} ${spell(before[name])} -> ${spell(after[name])}`)
+    .join(", ");
 }
 
 function printForwarding(forwarding: Forwarding): string {

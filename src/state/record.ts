@@ -11,7 +11,7 @@ import { NO_WEIGHTS, type WeightMemories, type WeightMemory } from "../desired/w
 import type { ServerState } from "../health/reducer.ts";
 import { addressFamily, type Family, familyBits, parseAddress } from "../model/address.ts";
 import { type Endpoint, parseEndpoint, printEndpoint } from "../model/endpoint.ts";
-import { printServiceKey, type ServiceKey } from "../model/ipvs.ts";
+import { printServiceKey, type ServiceKey, type SyncDaemon } from "../model/ipvs.ts";
 import { type InterfaceAddress, isDeviceName, type Route } from "../model/link.ts";
 import type { SetEntry } from "../model/masquerade.ts";
 
@@ -177,12 +177,14 @@ function readParts(record: CareRecord, parts: Readonly<Record<string, unknown>>)
 }
 
 function readOwned(value: unknown): Owned {
-  const { devices, masquerades, services, routes } = object(value);
+  const { devices, masquerades, services, routes, daemons = [] } = object(value);
   return {
     devices: list(devices, readDevice),
     masquerades: list(masquerades, readMasquerade),
     services: list(services, readServiceKey),
     routes: list(routes, readRoute),
+    // Records from before there were any have none.
+    daemons: list(daemons, readDaemon),
   };
 }
 
@@ -259,6 +261,20 @@ function readRoute(value: unknown): Route {
     ...(gateway !== undefined && { gateway: readAddress(gateway) }),
     ...(device !== undefined && { device: text(device) }),
     metric: whole(metric, 0, 0xffff_ffff),
+  };
+}
+
+function readDaemon(value: unknown): SyncDaemon {
+  const { role, syncId, interface: device, maxLength, group, port, ttl } = object(value);
+  if (!isDeviceName(text(device))) throw new NotARecord();
+  return {
+    role: oneOf(role, ["master", "backup"]),
+    syncId: whole(syncId, 0, 255),
+    interface: text(device),
+    ...(maxLength !== undefined && { maxLength: whole(maxLength, 1, 65_535) }),
+    ...(group !== undefined && { group: readAddress(group) }),
+    ...(port !== undefined && { port: whole(port, 1, 65_535) }),
+    ...(ttl !== undefined && { ttl: whole(ttl, 1, 255) }),
   };
 }
 

@@ -49,7 +49,7 @@ for (const family of [V4, V6]) {
     assert.match((await run.lvscare("status")).stdout, /no quorum/);
 
     lab.servers[0]!.start();
-    await care.said(/has its quorum again/);
+    await care.said(/has its quorum/);
     await until(
       async () => (await lab.weights())?.[sorry] === undefined,
       "the sorry server is out",
@@ -112,7 +112,7 @@ Deno.test("without a quorum the address is withdrawn, and it is back with it", a
   await care.said(/remove (?:address|device|dummy device)/i);
   assert.doesNotMatch(await lab.snapshot(), new RegExp(`inet ${one.address}/32`));
   lab.servers[1]!.start();
-  await care.said(/has its quorum again/);
+  await care.said(/has its quorum/);
   await until(async () => (await lab.snapshot()).includes(`inet ${one.address}/32`), "it is back");
   assert.deepEqual(await run.answering(one), [first, second]);
 });

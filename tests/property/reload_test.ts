@@ -1,19 +1,25 @@
 /** Whatever configurations come one after the other, it ends where the last one alone leads. */
 
 import assert from "node:assert/strict";
+import { isDeepStrictEqual } from "node:util";
 import fc from "fast-check";
 import { PassMemory } from "../../src/care/carer.ts";
 import { prospect, runFew, runPass } from "../../src/care/pass.ts";
 import {
   type Config,
   PLAIN_SERVICE,
-  PLAIN_TABLE,
   type ServerConfig,
   type ServiceConfig,
+  type TableConfig,
 } from "../../src/config/config.ts";
 import { Agenda } from "../../src/agenda.ts";
 import { printEndpoint } from "../../src/model/endpoint.ts";
-import { printServiceKey, type ServiceKey } from "../../src/model/ipvs.ts";
+import {
+  type DaemonRole,
+  printServiceKey,
+  type ServiceKey,
+  type SyncDaemon,
+} from "../../src/model/ipvs.ts";
 import { type CareRecord, EMPTY_RECORD } from "../../src/state/record.ts";
 import { address } from "../support/care_arbitraries.ts";
 import { FakeDataplane } from "../support/fake_dataplane.ts";
@@ -53,11 +59,31 @@ const service: fc.Arbitrary<ServiceConfig> = fc.record({
   ...PLAIN_SERVICE,
 }));
 
-const config: fc.Arbitrary<Config> = fc.uniqueArray(service, {
-  maxLength: 4,
-  selector: ({ name }) => name,
-}).map((services) => ({
-  table: PLAIN_TABLE,
+/** Values that are the kernel's own choice too, so that one cannot be told from the other. */
+const daemon: fc.Arbitrary<SyncDaemon> = fc.record({
+  role: fc.constantFrom<DaemonRole>("master", "backup"),
+  syncId: fc.constantFrom(0, 3),
+  interface: fc.constantFrom("eth0", "eth1"),
+  maxLength: fc.constantFrom(500, 1472),
+  group: fc.constantFrom(address("224.0.0.81"), address("ff15::1")),
+  port: fc.constantFrom(8848, 9000),
+  ttl: fc.constantFrom(1, 8),
+}, { requiredKeys: ["role", "syncId", "interface"] });
+
+const table: fc.Arbitrary<TableConfig> = fc.record({
+  timeouts: fc.record({
+    tcpS: fc.constantFrom(900, 60),
+    tcpFinS: fc.constantFrom(120, 60),
+    udpS: fc.constantFrom(300, 60),
+  }, { requiredKeys: [] }),
+  daemons: fc.uniqueArray(daemon, { maxLength: 2, selector: ({ role }) => role }),
+});
+
+const config: fc.Arbitrary<Config> = fc.record({
+  services: fc.uniqueArray(service, { maxLength: 4, selector: ({ name }) => name }),
+  table,
+}).map(({ services, table }) => ({
+  table,
   host: {
     dataplane: "kernel",
     backend: undefined,
@@ -70,6 +96,8 @@ const config: fc.Arbitrary<Config> = fc.uniqueArray(service, {
   checksAtOnce: 10,
   remembersHealth: true,
 }));
+
+const FRESH_TIMEOUTS = new FakeDataplane().timeouts;
 
 function emptyKernel(): FakeDataplane {
   const kernel = new FakeDataplane();
@@ -107,7 +135,7 @@ class Driver {
 
   /** All that is there, whatever the order in which it came. */
   get state(): unknown {
-    const { services, devices, rules } = this.kernel;
+    const { services, devices, rules, daemons } = this.kernel;
     const sorted = <T>(map: Iterable<[string, T]>) =>
       [...map].toSorted(([a], [b]) => a < b ? -1 : 1);
     return {
@@ -121,6 +149,7 @@ class Driver {
         link.addresses.map(({ address }) => address).toSorted(),
       ]),
       rules: sorted(rules).map(([name, { entries }]) => [name, [...entries!.keys()].toSorted()]),
+      daemons: sorted(daemons),
     };
   }
 }
@@ -144,6 +173,79 @@ Deno.test("any row of configurations ends as its last one alone, with what is kn
         assert.deepEqual(driver.state, alone.state);
         assert.deepEqual((await prospect(driver.input(last))).steps, []);
         assert.deepEqual(driver.record.owned.services.length, last.services.length);
+        assert.deepEqual(driver.record.owned.daemons, last.table.daemons);
+        assert.deepEqual(driver.kernel.timeouts, timeoutsAfter(configs));
+      },
+    ),
+    { numRuns: 400 },
+  );
+});
+
+/** Each is as it was given last. */
+function timeoutsAfter(configs: readonly Config[]): FakeDataplane["timeouts"] {
+  return configs.reduce((all, { table }) => ({ ...all, ...table.timeouts }), FRESH_TIMEOUTS);
+}
+
+Deno.test("killed at any step, it ends where the last configuration alone leads", async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(fc.tuple(config, fc.nat(12)), { minLength: 1, maxLength: 4 }),
+      config,
+      async (killed, last) => {
+        const driver = new Driver(undefined);
+        const { kernel } = driver;
+        const apply = kernel.apply.bind(kernel);
+        for (const [each, after] of killed) {
+          let left = after;
+          kernel.apply = async (steps) => {
+            const done = await apply(steps.slice(0, left));
+            left -= done.length;
+            if (done.length < steps.length) throw new Error("killed");
+            return done;
+          };
+          // What is remembered is what was saved: the answer of the pass that was cut off is lost.
+          await driver.settle(each).catch(({ message }) => assert.equal(message, "killed"));
+        }
+        kernel.apply = apply;
+        await driver.settle(last);
+        const alone = new Driver(undefined);
+        await alone.settle(last);
+        assert.deepEqual(driver.state, alone.state);
+        assert.deepEqual(driver.record.owned.daemons, last.table.daemons);
+      },
+    ),
+    { numRuns: 400 },
+  );
+});
+
+Deno.test("whatever is wanted, a daemon that others have started goes on as it is", async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      daemon,
+      fc.array(config, { minLength: 1, maxLength: 5 }),
+      async (theirs, configs) => {
+        const driver = new Driver(undefined);
+        driver.kernel.startDaemon(theirs);
+        const before = driver.kernel.daemons.get(theirs.role);
+        for (const each of configs) {
+          for (let round = 0; round < 4; round++) {
+            const { record, outcomes } = await runPass(driver.input(each));
+            driver.record = record;
+            const refused = outcomes.filter(({ error }) => error !== undefined);
+            const starts = refused.filter(({ step }) =>
+              step.kind === "startDaemon" && step.daemon.role === theirs.role
+            );
+            assert.equal(starts.length, refused.length);
+            assert.ok(refused.length <= 1);
+          }
+          assert.equal(driver.kernel.daemons.get(theirs.role), before);
+          // Of one role there may be what it was before: while something is refused nothing is forgotten.
+          const { daemons } = driver.record.owned;
+          const ours = each.table.daemons.filter(({ role }) => role !== theirs.role);
+          const roles = (all: readonly SyncDaemon[]) => new Set(all.map(({ role }) => role));
+          assert.deepEqual(roles(daemons), roles(ours));
+          for (const one of ours) assert.ok(daemons.some((each) => isDeepStrictEqual(each, one)));
+        }
       },
     ),
     { numRuns: 400 },

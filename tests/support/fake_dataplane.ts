@@ -4,16 +4,21 @@ import type { CareGround } from "../../src/care/run.ts";
 import type { Blindness, Dataplane, Look } from "../../src/dataplane/dataplane.ts";
 import { routeKey } from "../../src/desired/owned.ts";
 import { printEndpoint } from "../../src/model/endpoint.ts";
+import { reportDaemon } from "../../src/kernel/memory/ipvs_rules.ts";
 import {
+  type DaemonRole,
   type IpvsChange,
   printServiceKey,
   type ServerConnections,
   type ServerEntry,
   type Service,
   type ServiceEntry,
+  type SyncDaemon,
+  type Timeouts,
 } from "../../src/model/ipvs.ts";
 import { type Link, printInterfaceAddress, type Route } from "../../src/model/link.ts";
 import { printSetEntry, type SetEntry } from "../../src/model/masquerade.ts";
+import { printSyncDaemon, runsAs } from "../../src/model/sync_daemon.ts";
 import type { ObservedMasquerade, Scope } from "../../src/plan/observed.ts";
 import type { Step } from "../../src/plan/step.ts";
 
@@ -45,11 +50,13 @@ export class FakeDataplane implements Dataplane {
   readonly rules = new Map<string, FakeRules>();
   readonly services = new Map<string, { service: Service; servers: Map<string, ServerEntry> }>();
   readonly routes = new Map<string, Route>();
+  timeouts: Timeouts = { tcpS: 900, tcpFinS: 120, udpS: 300 };
+  readonly daemons = new Map<DaemonRole, SyncDaemon>();
   readonly applied: Step[] = [];
   isDisturbed = false;
   /** What is thrown instead of doing the step. */
   refuse: (step: Step) => Error | undefined = () => undefined;
-  /** Parts that cannot be read: "routes", "services". */
+  /** Parts that cannot be read: "routes", "services", "timeouts", "sync daemons". */
   blind: readonly Blindness[] = [];
 
   // deno-lint-ignore require-await -- the contract's
@@ -67,6 +74,10 @@ export class FakeDataplane implements Dataplane {
         masquerades: scope.masquerades.map((each) => this.#lookAtRules(each)),
         services: unseen.has("services") ? undefined : services,
         routes: scope.routes && !unseen.has("routes") ? [...this.routes.values()] : undefined,
+        timeouts: scope.timeouts && !unseen.has("timeouts") ? this.timeouts : undefined,
+        daemons: scope.daemons && !unseen.has("sync daemons")
+          ? [...this.daemons.values()]
+          : undefined,
       },
       blind: this.blind,
     };
@@ -139,6 +150,13 @@ export class FakeDataplane implements Dataplane {
     }
   }
 
+  /** As anybody does it; the kernel fills in what is not given. */
+  startDaemon(daemon: SyncDaemon): void {
+    const running = this.daemons.get(daemon.role);
+    if (!running) this.daemons.set(daemon.role, reportDaemon(daemon));
+    else if (!runsAs(running, daemon)) throw new Error(`another one: ${printSyncDaemon(running)}`);
+  }
+
   setConnections(name: string, active: number): void {
     for (const { servers } of this.services.values()) {
       const entry = servers.get(name);
@@ -150,6 +168,15 @@ export class FakeDataplane implements Dataplane {
     switch (step.kind) {
       case "setParameter":
         this.parameters.set(step.name, step.value);
+        return;
+      case "setTimeouts":
+        this.timeouts = { ...this.timeouts, ...step.timeouts };
+        return;
+      case "startDaemon":
+        this.startDaemon(step.daemon);
+        return;
+      case "stopDaemon":
+        this.daemons.delete(step.daemon.role);
         return;
       case "makeDevice": {
         const known = this.devices.get(step.name);

@@ -28,7 +28,7 @@ import { FakeDataplane } from "./fake_dataplane.ts";
 import { withFolder } from "./process.ts";
 
 /** So long that a check is made only when a test says so. */
-export const NEVER_MS = 1e9;
+const NEVER_MS = 1e9;
 export const OK: ProbeResult = { ok: true };
 export const REFUSED: ProbeResult = { ok: false, reason: "connection refused" };
 export const UNABLE: ProbeResult = { ok: false, reason: "no free port", unable: true };
@@ -114,16 +114,19 @@ interface Asked {
 /** Checks that wait until a test says how they end, or end as it has said before. */
 export class ToldProbes {
   readonly clock: FakeClock;
-  /** Every check that was made, in its order. */
+  /** Every check that was begun, in its order. */
   readonly asked: Asked[] = [];
+  /** How many have come to their end. */
+  ends = 0;
   /** How checks end by themselves; undefined: they wait for report(). */
-  answer: (check: string, server: string) => ProbeResult | undefined = () => undefined;
+  answer: (server: string) => ProbeResult | undefined;
   readonly #waiting = new Map<string, (result: ProbeResult) => void>();
   readonly #said = new Map<string, ProbeResult>();
   readonly #watches = new Map<string, Set<() => void>>();
 
-  constructor(clock: FakeClock) {
+  constructor(clock: FakeClock, answer: ToldProbes["answer"] = () => undefined) {
     this.clock = clock;
+    this.answer = answer;
   }
 
   readonly probeOf = (request: CheckRequest): Probe => {
@@ -140,6 +143,16 @@ export class ToldProbes {
     };
   };
 
+  /** How many want to be told of news. */
+  get watched(): number {
+    return [...this.#watches.values()].reduce((sum, { size }) => sum + size, 0);
+  }
+
+  /** What a check says may be another thing now, of all servers. */
+  tellNews(check: string): void {
+    for (const onNews of this.#watches.get(check) ?? []) onNews();
+  }
+
   /** Makes that check of that server, or ends the one that is under way. */
   async report(check: string, n: number, result: ProbeResult): Promise<void> {
     const key = `${check} ${at(n)}`;
@@ -147,8 +160,8 @@ export class ToldProbes {
     if (waiting) waiting(result);
     else {
       this.#said.set(key, result);
-      // The same check of other servers begins too, and waits.
-      for (const onNews of this.#watches.get(check) ?? []) onNews();
+      // That of other servers begins too, and waits.
+      this.tellNews(check);
     }
     await settled();
     if (this.#said.delete(key)) throw new Error(`nobody makes the check ${key}`);
@@ -158,12 +171,17 @@ export class ToldProbes {
     const server = printEndpoint(endpoint);
     const key = `${check} ${server}`;
     this.asked.push({ check, server, atMs: this.clock.monotonicMs() });
-    const said = this.#said.get(key) ?? this.answer(check, server);
+    const said = this.#said.get(key) ?? this.answer(server);
     this.#said.delete(key);
-    if (said) return Promise.resolve(said);
+    if (said) {
+      this.ends++;
+      return Promise.resolve(said);
+    }
     return new Promise((resolve) => {
       const end = (result: ProbeResult) => {
-        if (this.#waiting.get(key) === end) this.#waiting.delete(key);
+        if (this.#waiting.get(key) !== end) return;
+        this.#waiting.delete(key);
+        if (!signal.aborted) this.ends++;
         resolve(result);
       };
       this.#waiting.set(key, end);
@@ -175,13 +193,18 @@ export class ToldProbes {
 /** The checks alone, without a table. */
 export class ChecksLab {
   readonly clock = new FakeClock();
-  readonly probes = new ToldProbes(this.clock);
+  readonly probes: ToldProbes;
   readonly checks: Checks;
   /** "TCP 10.0.0.1:80 192.168.0.1:80 down: connection refused". */
   readonly turns: string[] = [];
   changes = 0;
 
-  constructor(config: Config, remembered: CareRecord["services"] = new Map()) {
+  constructor(
+    config: Config,
+    answer?: ToldProbes["answer"],
+    remembered: CareRecord["services"] = new Map(),
+  ) {
+    this.probes = new ToldProbes(this.clock, answer);
     this.checks = new Checks({
       ...{ config, remembered, clock: this.clock, journal: new Journal() },
       probeOf: this.probes.probeOf,
@@ -189,7 +212,11 @@ export class ChecksLab {
       onTurn: ({ service, server, isUp, reason }) =>
         this.turns.push(`${service} ${server.name} ${isUp ? "up" : `down: ${reason}`}`),
     });
+  }
+
+  start(): this {
     this.checks.start();
+    return this;
   }
 
   async report(check: string, n: number, ...results: ProbeResult[]): Promise<void> {

@@ -29,6 +29,8 @@ export class ServeLab {
   readonly folder: string;
   readonly stateDir: string;
   readonly #signals = new Map<string, () => void>();
+  /** Another ground than the dataplane in memory. */
+  openGround: ServeWorld["openGround"] = () => Promise.resolve(fakeGround(this.dataplane));
   control!: ControlHandlers;
   ready = 0;
   #ended: Promise<number> | undefined;
@@ -52,7 +54,7 @@ export class ServeLab {
   readonly messages: Message[] = [];
 
   async start(options: Partial<ServeOptions> = {}): Promise<void> {
-    const { folder, clock, dataplane } = this;
+    const { folder, clock, openGround } = this;
     const memory = new ReadMemory();
     const world: ServeWorld = {
       clock,
@@ -64,7 +66,7 @@ export class ServeLab {
         this.control = handlers;
         return { close: () => Promise.resolve() };
       },
-      openGround: () => Promise.resolve(fakeGround(dataplane)),
+      openGround,
       tell: (_, message) => {
         this.messages.push(message);
         return Promise.resolve();

@@ -166,7 +166,7 @@ export class EntryBuilder {
       sorry: sorry && { server: sorry, inhibit: this.#entry.values.sorry?.values.inhibit ?? false },
       notify: settings.notify ?? [],
       notifiesEnd: settings["notify-end"] ?? false,
-      panicPercent: 100 * (settings.panic ?? 0),
+      panicPercent: Math.round(100 * (settings.panic ?? 0)),
       slowStartMs: settings["slow-start"] ?? 0,
       keepLast: settings["keep-last"] ?? false,
       failedDrainMs: settings.drain ?? 0,

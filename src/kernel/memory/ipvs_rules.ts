@@ -2,6 +2,7 @@
 
 import { addressFamily, addressToBytes, type Family } from "../../model/address.ts";
 import type { Persistence, Server, SyncDaemon } from "../../model/ipvs.ts";
+import { messageLength } from "../../model/sync_daemon.ts";
 
 export interface Refusal {
   readonly errno: string;
@@ -64,14 +65,11 @@ export function reportDaemon(daemon: SyncDaemon): SyncDaemon {
     role,
     syncId,
     interface: daemon.interface,
-    maxLength: Math.max(maxLength ?? DEFAULT_SYNC_LENGTH, LEAST_SYNC_LENGTH),
+    maxLength: messageLength(daemon, maxLength),
     group: group ?? DEFAULT_GROUP,
     port: port ?? 8848,
     ttl: ttl ?? 1,
   };
 }
 
-const DEFAULT_SYNC_LENGTH = 1472;
-/** Room for one message of the largest kind. */
-const LEAST_SYNC_LENGTH = 1024;
 const DEFAULT_GROUP = "224.0.0.81" as NonNullable<SyncDaemon["group"]>;

@@ -23,11 +23,16 @@ const NATIVE_PACKAGES = [
   "libc6-dev",
   "binutils",
   "binutils-aarch64-linux-gnu",
+  "dnsmasq-base",
   "iproute2",
   "ipset",
   "iptables",
   "libnl-3-200",
   "nftables",
+  "nginx-light",
+  "openssl",
+  "python3-aiosmtpd",
+  "python3-grpcio",
   "util-linux",
 ];
 /** What benchmarks compare with. */

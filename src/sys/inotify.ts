@@ -26,7 +26,10 @@ export interface ReadPoll {
 
 let library: Library | undefined;
 
-/** Calls back with the name of each file that was written, put there or taken away. Throws where it cannot. */
+/**
+ * Calls back with the name of each file that was written, put there or taken away; with none where names were
+ * lost, and at the end of the directory. Throws where it cannot.
+ */
 export function watchDirectory(
   path: string,
   poll: ReadPoll,

@@ -88,11 +88,13 @@ const SO_MARK = 36;
 const IPPROTO_IP = 0;
 const IPPROTO_ICMP = 1;
 const IP_PKTINFO = 8;
+const IP_RECVERR = 11;
 const IP_BIND_ADDRESS_NO_PORT = 24;
 const IPPROTO_TCP = 6;
 const TCP_NODELAY = 1;
 const IPPROTO_IPV6 = 41;
 const IPPROTO_ICMPV6 = 58;
+const IPV6_RECVERR = 25;
 const IPV6_V6ONLY = 26;
 const IPV6_RECVPKTINFO = 49;
 const MSG_NOSIGNAL = 0x4000;
@@ -213,6 +215,9 @@ export function startConnect(
   if (fd < 0) return fd;
   if (source) comeFrom(fd, source);
   if (kind === "stream") loaded!.setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, ONE, 4);
+  // Otherwise only a refusal is told, and a host that cannot be reached is as one that says nothing.
+  else if (socketFamily(address) === AF_INET6) setOption(fd, IPPROTO_IPV6, IPV6_RECVERR);
+  else setOption(fd, IPPROTO_IP, IP_RECVERR);
   if (loaded!.connect(fd, address, address.length) >= 0) return fd;
   const why = failure();
   if (why === IN_PROGRESS) return fd;

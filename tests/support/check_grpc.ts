@@ -1,91 +1,72 @@
-/** A real server of gRPC, with the health service or without. */
+/** A real server of gRPC (the reference implementation's), with the health service or without. */
 
-import { Server, ServerCredentials, type ServiceDefinition, type status } from "@grpc/grpc-js";
-import { Buffer } from "node:buffer";
-import type { Endpoint } from "../../src/model/endpoint.ts";
 import type { Address } from "../../src/model/address.ts";
+import { type Endpoint, printEndpoint } from "../../src/model/endpoint.ts";
+import type { CheckLab } from "./check_lab.ts";
+import { Program } from "./check_programs.ts";
 import { pem } from "./check_requests.ts";
 
-/** ServingStatus of grpc.health.v1. */
-export const SERVING = 1;
-export const NOT_SERVING = 2;
+/** What the health service says of a service: a ServingStatus, an error, or nothing, ever. */
+export type ServiceState = number | "silent" | { readonly code: string; readonly details: string };
 
-/** What the health service says of each service; "silent": nothing, ever. */
-export type Services = Readonly<
-  Record<string, number | "silent" | { readonly code: status; readonly details: string }>
->;
-
-export interface GrpcServer extends AsyncDisposable {
-  readonly endpoint: Endpoint;
-  /** The peers of all calls so far, as "10.0.0.1:1234". */
-  readonly peers: readonly string[];
+export interface GrpcOptions {
+  readonly address: Address;
+  readonly port: number;
+  /** By names; undefined: there is no health service. */
+  readonly services?: Readonly<Record<string, ServiceState>>;
+  /** A file of certificates/, without its ending: speaks TLS. */
+  readonly certificate?: string;
+  /** Whoever has no certificate of the authority of certificates/ is turned away. */
+  readonly isDemanding?: boolean;
 }
 
-const raw = (bytes: Buffer): Buffer => bytes;
-const HEALTH: ServiceDefinition = {
-  Check: {
-    path: "/grpc.health.v1.Health/Check",
-    requestStream: false,
-    responseStream: false,
-    ...{ requestSerialize: raw, requestDeserialize: raw },
-    ...{ responseSerialize: raw, responseDeserialize: raw },
-  },
-};
+/** Its messages are few enough to be spelled here: of the question field 1, a name; of the answer a number. */
+const SERVER = `
+import concurrent.futures, grpc, json, sys, threading
 
-export async function serveGrpc(
-  address: Address,
-  { services, certificate }: {
-    /** Undefined: the server has no health service. */
-    readonly services?: Services;
-    /** A file of certificates/, without its ending. */
-    readonly certificate?: string;
-  },
-): Promise<GrpcServer> {
-  const server = new Server();
-  const peers: string[] = [];
-  if (services) {
-    server.addService(HEALTH, {
-      Check(
-        call: { readonly request: Buffer; getPeer(): string },
-        done: (error: unknown, answer?: Buffer) => void,
-      ) {
-        peers.push(call.getPeer());
-        const said = services[serviceOf(call.request)];
-        if (said === "silent") return;
-        if (said === undefined) done({ code: NOT_FOUND, details: "unknown service" });
-        else if (typeof said === "number") done(null, Buffer.from([0x08, said]));
-        else done(said);
-      },
-    });
-  }
-  const credentials = certificate === undefined
-    ? ServerCredentials.createInsecure()
-    : ServerCredentials.createSsl(null, [{
-      private_key: Buffer.from(Deno.readFileSync(pem("server.key"))),
-      cert_chain: Buffer.from(Deno.readFileSync(pem(`${certificate}.pem`))),
-    }]);
-  const host = address.includes(":") ? `[${address}]` : address;
-  const port = await new Promise<number>((resolve, reject) =>
-    server.bindAsync(
-      `${host}:0`,
-      credentials,
-      (error, port) => error ? reject(error) : resolve(port),
-    )
-  );
-  return {
-    endpoint: { address, port },
-    peers,
-    [Symbol.asyncDispose]() {
-      server.forceShutdown();
-      return Promise.resolve();
-    },
-  };
-}
+options = json.loads(sys.argv[1])
+services = options.get("services")
 
-const NOT_FOUND = 5;
+def check(request, context):
+    name = request[2:].decode()
+    if name not in services:
+        context.abort(grpc.StatusCode.NOT_FOUND, "unknown service")
+    state = services[name]
+    if state == "silent":
+        over = threading.Event()
+        context.add_callback(over.set)
+        over.wait()
+    elif isinstance(state, dict):
+        context.abort(grpc.StatusCode[state["code"]], state["details"])
+    return bytes([8, state])
 
-/** Field 1 of a HealthCheckRequest, where it is there: names in tests are short. */
-function serviceOf(request: Buffer): string {
-  const [tag, length = 0] = request;
-  return tag === 0x0a ? request.subarray(2, 2 + length).toString() : "";
+server = grpc.server(concurrent.futures.ThreadPoolExecutor(8))
+if services is not None:
+    server.add_generic_rpc_handlers([grpc.method_handlers_generic_handler(
+        "grpc.health.v1.Health", {"Check": grpc.unary_unary_rpc_method_handler(check)})])
+files = options.get("files")
+if files is None:
+    port = server.add_insecure_port(options["endpoint"])
+else:
+    key, certificate, authority = [open(file, "rb").read() for file in files]
+    demanded = options["isDemanding"]
+    port = server.add_secure_port(options["endpoint"], grpc.ssl_server_credentials(
+        [(key, certificate)], authority if demanded else None, demanded))
+server.start()
+print("listening on", port, flush=True)
+server.wait_for_termination()
+`;
+
+export async function startGrpc(
+  lab: CheckLab,
+  { address, port, services, certificate, isDemanding = false }: GrpcOptions,
+): Promise<Endpoint> {
+  const endpoint = { address, port };
+  const files = certificate &&
+    [pem("server.key"), pem(`${certificate}.pem`), pem("authority.pem")];
+  const options = { endpoint: printEndpoint(endpoint), services, files, isDemanding };
+  const path = await lab.write("grpc_server.py", SERVER);
+  const ready = new RegExp(`^listening on ${port}$`, "m");
+  await lab.use(Program.start(["/usr/bin/python3", path, JSON.stringify(options)], ready));
+  return endpoint;
 }

@@ -7,9 +7,10 @@ import { makeProbe } from "../../src/health/probes/make.ts";
 import type { Probe, ProbeResult, Trace } from "../../src/health/probes/probe.ts";
 import { sharedPoll } from "../../src/health/probes/socket_poll.ts";
 import type { ProbeTools } from "../../src/health/probes/timed.ts";
-import type { Address } from "../../src/model/address.ts";
+import { type Address, addressToBytes } from "../../src/model/address.ts";
 import type { Endpoint } from "../../src/model/endpoint.ts";
 import { until } from "./care_lab.ts";
+import { untilTrue } from "./http_check.ts";
 import { closedPort } from "./http_servers.ts";
 import { feed, ip, ownNetwork } from "./network.ts";
 
@@ -45,6 +46,11 @@ export const V6: CheckFamily = {
 
 export const FAMILIES: readonly CheckFamily[] = [V4, V6];
 
+/** For both at once. */
+export async function eachFamily(body: (family: CheckFamily) => Promise<void>): Promise<void> {
+  await Promise.all(FAMILIES.map(body));
+}
+
 /** Both cables end in this network again, where no address is theirs: what goes out is lost. */
 const CABLES = ["cable0", "cable1"];
 
@@ -64,6 +70,14 @@ const NETWORK: readonly string[] = [
   ]),
 ];
 
+/** The kernel takes its time until an address of IPv6 is one that can be sent to. */
+function hasRoutes(): boolean {
+  // The thread's, as the process is elsewhere.
+  const routes = Deno.readTextFileSync("/proc/thread-self/net/ipv6_route");
+  const own = [V6.one, V6.other, ...CABLES.map((_, i) => `fd78::${i + 1}` as Address)];
+  return own.every((address) => routes.includes(`${addressToBytes(address).toHex()} 80 `));
+}
+
 export class CheckLab implements AsyncDisposable {
   /** Of the test's own. */
   readonly folder: string;
@@ -81,6 +95,7 @@ export class CheckLab implements AsyncDisposable {
     const lab = new CheckLab(folder, network);
     try {
       await ip(...NETWORK);
+      await untilTrue(hasRoutes);
       return lab;
     } catch (error) {
       await lab[Symbol.asyncDispose]();
@@ -164,13 +179,8 @@ export const OK: ProbeResult = { ok: true };
 /** Where an answer is to come, however busy the machine is. */
 export const PATIENCE_MS = 10_000;
 /** Where silence is what is tested. */
-export const SILENCE_MS = 300;
+export const SILENCE_MS = 200;
 export const SILENCE = `${SILENCE_MS}ms`;
-
-export interface Asked {
-  readonly result: ProbeResult;
-  readonly steps: readonly string[];
-}
 
 export function probeFor(check: CheckRequest, tools: Partial<ProbeTools> = {}): Probe {
   return makeProbe(check, { clock: systemClock, ...tools });

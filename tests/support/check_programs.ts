@@ -1,6 +1,5 @@
 /** Real servers, as Debian has them, with all they need in the folder of a test. */
 
-import assert from "node:assert/strict";
 import type { Address } from "../../src/model/address.ts";
 import type { CheckLab } from "./check_lab.ts";
 import { pem } from "./check_requests.ts";
@@ -8,7 +7,7 @@ import { pem } from "./check_requests.ts";
 const ENVIRONMENT = { PATH: "/usr/sbin:/usr/bin:/sbin:/bin", LC_ALL: "C", PYTHONUNBUFFERED: "1" };
 
 /** A program that runs as long as its test, and says something when it is ready. */
-class Program implements AsyncDisposable {
+export class Program implements AsyncDisposable {
   readonly #child: Deno.ChildProcess;
   readonly #reading: Promise<void>;
   readonly #ready = Promise.withResolvers<void>();
@@ -105,7 +104,13 @@ export async function startNginx(lab: CheckLab): Promise<void> {
      location = /loop { return 302 /loop; }
      location = /chain { return 302 /chain2; }
      location = /chain2 { return 301 /healthz; }
-     location = /away { return 302 http://$server_addr:9/; }
+     location = /away { return 302 http://$host:9/; }
+     location = /ftp { return 302 ftp://$host/; }
+     location = /no-url { return 302 http://[1/; }
+     location = /grpc.health.v1.Health/Check {
+       if ($scheme = http) { return 200 "no gRPC\\n"; }
+       return 404;
+     }
      location = /big { root ${folder}; }`,
   );
   const temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
@@ -184,10 +189,4 @@ export async function startDemandingTls(
     ...["-cert", pem("trusted.pem"), "-key", pem("server.key")],
     ...["-CAfile", path, "-Verify", "1", "-verify_return_error"],
   ], /^ACCEPT/m));
-}
-
-/** Whether the packages are there is known before anything else is. */
-export async function assertInstalled(program: string): Promise<void> {
-  const { success } = await new Deno.Command("/usr/bin/which", { args: [program] }).output();
-  assert.ok(success, `${program} is not installed: scripts/test installs its package`);
 }

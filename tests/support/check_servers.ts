@@ -86,16 +86,25 @@ function closeQuietly(connection: Deno.Conn): void {
 
 export const silent: Conduct = untilClosed;
 
+export function leaving(): Promise<void> {
+  return Promise.resolve();
+}
+
+/** Over TLS: leaves when the handshake is done. */
+export async function greeting(connection: Deno.Conn): Promise<void> {
+  await (connection as Deno.TlsConn).handshake();
+}
+
 /** Hears one question out, and leaves. */
-export const closing: Conduct = async (connection) => {
+export async function closing(connection: Deno.Conn): Promise<void> {
   await connection.read(new Uint8Array(4096));
-};
+}
 
 /** Says that it will say nothing, and stays. */
-export const halfClosed: Conduct = async (connection) => {
+export async function halfClosed(connection: Deno.Conn): Promise<void> {
   await connection.closeWrite();
   await untilClosed(connection);
-};
+}
 
 export function saying(text: string | Uint8Array): Conduct {
   return async (connection) => {

@@ -1,11 +1,15 @@
 /** The example that README shows. */
 
+import { renderCheckWords } from "../support/check_words.ts";
 import type { ServerConfig } from "../../src/config/config.ts";
 import assert from "node:assert/strict";
 import { withFolder } from "../support/process.ts";
 import { readFiles } from "../../src/config/files/read.ts";
 import { fileSchema } from "../../src/config/files/fields.ts";
 
+/** Around what is not to be put in columns. */
+const WORDS_BEGIN = "<!-- deno-fmt-ignore-start -->";
+const WORDS_END = "<!-- deno-fmt-ignore-end -->";
 const ROOT = new URL("../..", import.meta.url).pathname;
 const EXAMPLE = `${ROOT}tests/support/example`;
 
@@ -83,4 +87,9 @@ Deno.test("every piece of a file that README shows is right", async (t) => {
         assert.deepEqual(report.lines, []);
       }));
   }
+});
+
+Deno.test("README has the table of what checks say, as tests have it", () => {
+  const text = Deno.readTextFileSync(new URL("../../README.md", import.meta.url));
+  assert.ok(text.includes(`${WORDS_BEGIN}\n\n${renderCheckWords()}\n${WORDS_END}`));
 });

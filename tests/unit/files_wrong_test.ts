@@ -783,7 +783,10 @@ const CASES: readonly Case[] = [
     defaults("servers: []"),
     '2:3: defaults: "servers" is unknown, must be one of protocol, mode, device, gateway, scheduler, scheduler-flags, one-packet, persistence, start, keep-last, quorum, panic, slow-start, notify-end, drain, maintenance-drain, drain-timeout, weight, forwarding, tunnel, upper-threshold, lower-threshold, check, checks, need, when-failed, notify',
   ],
-  [defaults("check: {type: x}"), '2:17: defaults.check.type: "x": must be http, https, tcp, tls, udp, icmp, dns, smtp, grpc, exec, file or none'],
+  [
+    defaults("check: {type: x}"),
+    '2:17: defaults.check.type: "x": must be http, https, tcp, tls, udp, icmp, dns, smtp, grpc, exec, file or none',
+  ],
   [defaults("weight: -1"), '2:11: defaults.weight: "-1": must be a whole number from 0 to 65535'],
   [
     defaults("drain-timeout: x"),

@@ -107,7 +107,7 @@ const EXPECT = {
   },
   md5: { shape: digest(32), help: "The MD5 digest of the whole answer" },
   sha256: { shape: digest(64), help: "The SHA-256 digest of the whole answer" },
-  "ignore-case": { shape: flag, help: "Without regard to case. Default: false" },
+  "ignore-case": { shape: flag, help: "Without regard to case, of ASCII letters. Default: false" },
   not: { shape: flag, help: "It must not be there. Default: false" },
   from: { shape: whole(0, 1 << 20), help: "Where in the answer it may begin. Default: 0" },
   to: { shape: whole(0, 1 << 20), help: "Where it must have begun. Default: the end" },

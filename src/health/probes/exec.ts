@@ -5,7 +5,6 @@ import type { ExecCheck } from "../../config/check.ts";
 import { type Account, findAccount } from "../../sys/accounts.ts";
 import { endGroup, spawnAlone } from "../../sys/process.ts";
 import { ProbeFailure, reasonOf, UnableError } from "./failure.ts";
-import { quote } from "./http_message.ts";
 import type { Probe, ProbeResult, Trace } from "./probe.ts";
 import { type Attempt, GOOD, type ProbeTools, timedProbe } from "./timed.ts";
 
@@ -70,7 +69,7 @@ async function within<T>(ms: number, work: Promise<T>, clock: Clock): Promise<T 
 
 function judge({ statusIsWeight, command: [program] }: ExecCheck, status: number): ProbeResult {
   const trouble = NOT_RUN[status];
-  if (trouble !== undefined) throw new UnableError(`the program ${quote(program)} ${trouble}`);
+  if (trouble !== undefined) throw new UnableError(`the program "${program}" ${trouble}`);
   if (status === 0) return GOOD;
   if (status >= 2 && statusIsWeight) return { ok: true, weight: status - 2 };
   return { ok: false, reason: `status ${status}` };
@@ -90,14 +89,14 @@ function start(
       stdout: trace ? "piped" : "null",
     });
   } catch (error) {
-    throw new UnableError(`the program ${quote(program)} ${whyNot(error, user)}`);
+    throw new UnableError(`the program "${program}" ${whyNot(error, user)}`);
   }
 }
 
 function accountOf(user: string): Account {
   const account = findAccount(user);
   if (account) return account;
-  throw new UnableError(`the user ${quote(user)} is not known to this host`);
+  throw new UnableError(`the user "${user}" is not known to this host`);
 }
 
 function whyNot(error: unknown, user: string | undefined): string {
@@ -105,7 +104,7 @@ function whyNot(error: unknown, user: string | undefined): string {
   if (error instanceof Deno.errors.PermissionDenied) {
     // What may not be executed is EACCES.
     const isForUser = user !== undefined && "code" in error && error.code === "EPERM";
-    return isForUser ? `may not be run as ${quote(user)}, needs CAP_SETUID` : "may not be run";
+    return isForUser ? `may not be run as "${user}", needs CAP_SETUID` : "may not be run";
   }
   return `could not be run: ${reasonOf(error, "")}`;
 }

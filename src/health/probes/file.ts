@@ -28,8 +28,9 @@ export function fileProbe(check: FileCheck, tools: ProbeTools): Probe {
     }),
     watch: (onNews) =>
       watchDirectory(path.slice(0, slash) || "/", sharedPoll(), (changed) => {
-        // Kubernetes puts all of a volume's files in place by one link.
-        if (changed === name || changed.startsWith("..")) onNews();
+        // Kubernetes puts all of a volume's files in place by one link. Without a name: what was told was too
+        // much for the kernel to keep, or the folder is gone.
+        if (changed === name || changed === "" || changed.startsWith("..")) onNews();
       }),
   };
 }

@@ -67,10 +67,19 @@ function judge({ head, body, header }: Answer): void {
   if (code !== "0") {
     const name = CODES[Number(code)] ?? quote(code);
     const message = header("grpc-message");
-    throw new ProbeFailure(message ? `grpc ${name}: ${quote(message)}` : `grpc ${name}`);
+    throw new ProbeFailure(message ? `grpc ${name}: ${quote(unescaped(message))}` : `grpc ${name}`);
   }
   const state = decodeState(body?.bytes ?? new Uint8Array());
   if (state !== SERVING) throw new ProbeFailure(`the service is ${STATES[state] ?? state}`);
+}
+
+/** What servers say comes with bytes as "%0A"; what is none of that stays as it is. */
+function unescaped(message: string): string {
+  try {
+    return decodeURIComponent(message);
+  } catch {
+    return message;
+  }
 }
 
 /** A message behind its prefix: not compressed, and its length. The name is its field 1. */

@@ -37,7 +37,7 @@ async function converse(
   using first = security === "tls" ? await secure(plain) : plain;
   const talk = new Conversation(first, trace);
   await talk.expect("the greeting", 220);
-  const extensions = await talk.say(`EHLO ${helo}`, 250);
+  const extensions = await talk.greet(helo, security !== "starttls");
   if (security !== "starttls") return await talk.quit();
   if (!extensions.some((line) => /^STARTTLS$/i.test(line))) {
     throw new ProbeFailure("the server offers no STARTTLS");
@@ -55,6 +55,8 @@ class Conversation {
   readonly #wire: Wire;
   readonly #trace: Trace | undefined;
   #text = "";
+  /** The line that came last. */
+  #last = "";
 
   constructor(wire: Wire, trace: Trace | undefined) {
     this.#wire = wire;
@@ -72,11 +74,22 @@ class Conversation {
     return await this.expect(`the answer to ${command.split(" ", 1)[0]}`, code);
   }
 
+  /** A server of old may know the short greeting alone, which has no extensions. */
+  async greet(helo: string, mayBeShort: boolean): Promise<readonly string[]> {
+    try {
+      return await this.say(`EHLO ${helo}`, 250);
+    } catch (error) {
+      const isUnknown = mayBeShort && /^50[02]/.test(this.#last);
+      if (!isUnknown) throw error;
+      return await this.say(`HELO ${helo}`, 250);
+    }
+  }
+
   /** The lines of a reply without their code, which must be that one. */
   async expect(what: string, code: number): Promise<readonly string[]> {
     const lines: string[] = [];
     for (let size = 0; size < REPLY_LIMIT;) {
-      const line = await this.#line();
+      const line = this.#last = await this.#line();
       size += line.length;
       this.#trace?.(`< ${line}`);
       const match = /^(\d{3})(?:([ -])(.*))?$/.exec(line);

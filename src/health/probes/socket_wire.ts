@@ -153,12 +153,14 @@ class SocketWire implements Wire {
   }
 
   async write(bytes: Uint8Array): Promise<void> {
-    for (let at = 0; at < bytes.length;) {
+    for (let at = 0;;) {
       const rest = bytes.slice(at);
       const sent = send(this.#live(), rest, rest.length);
       if (sent === AGAIN) await this.#ready();
       else if (sent < 0) throw failure(sent);
       else at += sent;
+      // Not before the first: a datagram may be empty.
+      if (sent >= 0 && at >= bytes.length) return;
     }
   }
 

@@ -13,6 +13,7 @@ import {
   encodeDnsQuery,
 } from "./dns_message.ts";
 import { ProbeFailure } from "./failure.ts";
+import { GrowingBytes } from "./growing_bytes.ts";
 import { malformed } from "./http_message.ts";
 import type { Probe } from "./probe.ts";
 import { openPlain } from "./socket_wire.ts";
@@ -76,24 +77,18 @@ async function askOverTcp(
   using wire = await openPlain({ hostname, port, source, signal, trace });
   const query = encodeDnsQuery(question);
   await wire.write(new Uint8Array([query.length >> 8, query.length & 0xff, ...query]));
-  let bytes = new Uint8Array();
+  const taken = new GrowingBytes();
   for (let chunk = await wire.read(); chunk; chunk = await wire.read()) {
-    bytes = concat(bytes, chunk);
+    taken.append(chunk);
+    const { bytes } = taken;
     const length = bytes.length < 2 ? Infinity : 2 + (bytes[0]! << 8) + bytes[1]!;
     if (bytes.length < length) continue;
     const answer = decodeDnsAnswer(bytes.subarray(2, length), question);
     if (answer) return answer;
     throw malformed("it answers another question");
   }
-  if (bytes.length > 0) throw malformed("the connection ends before it does");
+  if (taken.length > 0) throw malformed("the connection ends before it does");
   throw new ProbeFailure("connection closed before an answer");
-}
-
-function concat(a: Uint8Array, b: Uint8Array): Uint8Array<ArrayBuffer> {
-  const joined = new Uint8Array(a.length + b.length);
-  joined.set(a);
-  joined.set(b, a.length);
-  return joined;
 }
 
 function judge({ codes, answers, emptyIsGood }: DnsCheck, answer: DnsAnswer, type: number): void {

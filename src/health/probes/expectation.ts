@@ -2,6 +2,7 @@
 
 import type { Expectation, TextExpectation } from "../../config/check.ts";
 import { ProbeFailure } from "./failure.ts";
+import { GrowingBytes } from "./growing_bytes.ts";
 import { compilePattern } from "./pattern.ts";
 
 /** Of an answer no more is looked at. */
@@ -47,8 +48,7 @@ export class Expectations {
 
 export class ExpectationReader {
   readonly #judges: readonly Judge[];
-  #bytes = new Uint8Array(1024);
-  #length = 0;
+  readonly #taken = new GrowingBytes();
   #work = 0;
 
   constructor(judges: readonly Judge[]) {
@@ -56,26 +56,19 @@ export class ExpectationReader {
   }
 
   get bytes(): Uint8Array {
-    return this.#bytes.subarray(0, this.#length);
+    return this.#taken.bytes;
   }
 
   /** Whether all that was expected is there. */
   async push(chunk: Uint8Array): Promise<boolean> {
-    const length = this.#length + chunk.length;
-    if (length > BODY_LIMIT) {
+    if (this.#taken.length + chunk.length > BODY_LIMIT) {
       throw new ProbeFailure(`the answer has more than ${BODY_LIMIT >> 20} MiB`);
     }
-    if (length > this.#bytes.length) {
-      const larger = new Uint8Array(Math.max(length, 2 * this.#bytes.length));
-      larger.set(this.bytes);
-      this.#bytes = larger;
-    }
-    this.#bytes.set(chunk, this.#length);
-    this.#length = length;
+    this.#taken.append(chunk);
     for (const { judge, isFinal } of this.#judges) {
       if (!isFinal) return false;
       // Byte by byte, each of them would have all looked through again.
-      this.#work += length;
+      this.#work += this.#taken.length;
       if (this.#work > WORK_LIMIT) throw new ProbeFailure("the answer comes in too small pieces");
       if (await judge(this.bytes) !== undefined) return false;
     }

@@ -1,5 +1,6 @@
 /** The body of an answer over HTTP/1, however its end is told: by its length, in chunks, or by the connection's. */
 
+import { GrowingBytes } from "./growing_bytes.ts";
 import type { HeadReader, HttpHead } from "./http_message.ts";
 import { malformed, quote } from "./http_message.ts";
 import type { Wire } from "./wire.ts";
@@ -41,32 +42,22 @@ const EMPTY: Body = { bytes: new Uint8Array(), isCut: false };
 /** Keeps what comes, up to a limit and one byte. */
 class Collector {
   readonly #limit: number;
-  #bytes = new Uint8Array(4096);
-  #length = 0;
+  readonly #taken = new GrowingBytes();
 
   constructor(limit: number) {
     this.#limit = limit;
   }
 
   get isFull(): boolean {
-    return this.#length > this.#limit;
+    return this.#taken.length > this.#limit;
   }
 
   get body(): Body {
-    const length = Math.min(this.#length, this.#limit);
-    return { bytes: this.#bytes.subarray(0, length), isCut: this.isFull };
+    return { bytes: this.#taken.bytes.subarray(0, this.#limit), isCut: this.isFull };
   }
 
   add(bytes: Uint8Array): void {
-    const taken = bytes.subarray(0, this.#limit + 1 - this.#length);
-    const length = this.#length + taken.length;
-    if (length > this.#bytes.length) {
-      const larger = new Uint8Array(Math.max(length, 2 * this.#bytes.length));
-      larger.set(this.#bytes.subarray(0, this.#length));
-      this.#bytes = larger;
-    }
-    this.#bytes.set(taken, this.#length);
-    this.#length = length;
+    this.#taken.append(bytes.subarray(0, this.#limit + 1 - this.#taken.length));
   }
 }
 

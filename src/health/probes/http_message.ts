@@ -1,6 +1,7 @@
 /** HTTP/1.1 as far as a health check needs it: a request's bytes, and the head of an answer. Pure. */
 
 import { ProbeFailure } from "./failure.ts";
+import { GrowingBytes } from "./growing_bytes.ts";
 
 export interface HttpRequest {
   readonly method: string;
@@ -56,8 +57,7 @@ const BEGINNING = "HTTP/1.";
 
 /** Takes an answer as it comes in, until its head is there. */
 export class HeadReader {
-  #bytes = new Uint8Array(1024);
-  #length = 0;
+  readonly #taken = new GrowingBytes();
   /** Where the head begins: behind those that only said that one is to come (100 Continue). */
   #start = 0;
   #searched = 0;
@@ -66,17 +66,17 @@ export class HeadReader {
 
   /** The head, as soon as it is complete. */
   push(chunk: Uint8Array): HttpHead | undefined {
-    this.#append(chunk);
+    this.#taken.append(chunk);
+    const { bytes } = this.#taken;
     for (;;) {
-      const bytes = this.#bytes.subarray(0, this.#length);
       checkBeginning(bytes.subarray(this.#start));
       const end = headEnd(bytes, this.#searched);
-      if ((end ?? this.#length) > HEAD_LIMIT) {
+      if ((end ?? bytes.length) > HEAD_LIMIT) {
         throw malformed(`its head has more than ${HEAD_LIMIT / 1024} KiB`);
       }
       if (end === undefined) {
         // What ends a head may have come in part.
-        this.#searched = Math.max(this.#start, this.#length - 2);
+        this.#searched = Math.max(this.#start, bytes.length - 2);
         return undefined;
       }
       const { head, lines } = parseHead(decoder.decode(bytes.subarray(this.#start, end)));
@@ -98,19 +98,7 @@ export class HeadReader {
 
   /** What came behind the head. */
   get rest(): Uint8Array {
-    return this.#bytes.subarray(this.#end, this.#length);
-  }
-
-  /** In a buffer that doubles, or a server that sends byte by byte would have all copied for each of them. */
-  #append(chunk: Uint8Array): void {
-    const length = this.#length + chunk.length;
-    if (length > this.#bytes.length) {
-      const larger = new Uint8Array(Math.max(length, 2 * this.#bytes.length));
-      larger.set(this.#bytes.subarray(0, this.#length));
-      this.#bytes = larger;
-    }
-    this.#bytes.set(chunk, this.#length);
-    this.#length = length;
+    return this.#taken.bytes.subarray(this.#end);
   }
 }
 

@@ -57,12 +57,19 @@ export async function runServices(options: ServeOptions, world: ServeWorld): Pro
     await leaveKernel(ground, instance, journal);
     for (const note of reading.notes) journal.info(note);
     journal.info(`${describeConfig(first)} from ${path}: ${ground.choice}`);
+    if (ground.means.kind === "embedded" && isGiven(first.table)) {
+      journal.warn("timeouts and sync daemons are of IPVS, and the embedded proxy has none");
+    }
     using notifier = world.openNotifier(warn);
     const daemon = new Daemon({ options, world, ground, instance, journal, notifier }, first);
     return await daemon.run(fingerprint);
   } finally {
     ground.dataplane.close();
   }
+}
+
+function isGiven({ timeouts, daemons }: Config["table"]): boolean {
+  return Object.keys(timeouts).length > 0 || daemons.length > 0;
 }
 
 /** The configuration, or all that is wrong with it. */

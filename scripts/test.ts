@@ -19,14 +19,17 @@ interface Stage {
 
 /** Debian packages that tests use. What the guest needs is listed with the guest. */
 const NATIVE_PACKAGES = [
-  "gcc",
-  "libc6-dev",
   "binutils",
   "binutils-aarch64-linux-gnu",
+  "ca-certificates",
   "dnsmasq-base",
+  "gcc",
+  "git",
   "iproute2",
   "ipset",
   "iptables",
+  "keepalived",
+  "libc6-dev",
   "libnl-3-200",
   "nftables",
   "nginx-light",

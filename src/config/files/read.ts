@@ -79,13 +79,14 @@ function readForeign(
   { path, nodeAddresses, keepalived = AS_IT_STANDS }: ReadOptions,
 ): FilesReading {
   const report = new Report();
-  const { table, notes } = readKeepalived({ ...keepalived, path, report });
+  const { table, notes, remarks } = readKeepalived({ ...keepalived, path, report });
   const origins = new Map<string, Origin>();
   const documents = table ? [{ table, isMain: true }] : [];
   const entries: EntryMemory = new WeakMap();
   const config = buildConfig({ documents, nodeAddresses, origins, report, entries });
   const found = report.isEmpty ? config : undefined;
-  return { config: found, report, origins, files: 1, notes: notes.map(printNote) };
+  const said = [...notes, ...remarks].map(printNote);
+  return { config: found, report, origins, files: 1, notes: said };
 }
 
 function readFile(file: LoadedFile, report: Report): Document | undefined {

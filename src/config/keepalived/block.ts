@@ -39,7 +39,10 @@ export interface ReaderOptions {
 
 export class BlockReader {
   readonly notes: Note[] = [];
+  readonly #noted = new Set<string>();
   readonly #options: ReaderOptions;
+  /** Those whose block somebody has looked into. */
+  readonly #entered = new WeakSet<Statement>();
 
   constructor(options: ReaderOptions) {
     this.#options = options;
@@ -52,9 +55,20 @@ export class BlockReader {
 
   /** Goes through a statement's block; one that has none is wrong. */
   block(statement: Statement, handlers: Handlers, fallback?: Fallback): void {
-    const [word] = statement.words;
-    if (statement.block) this.read(statement.block, handlers, fallback);
-    else this.complain(word, `${quote(word.text)} has no block, must have one in braces`);
+    const block = this.enter(statement);
+    if (block) this.read(block, handlers, fallback);
+  }
+
+  /** What stands in a statement's block; undefined where it has none, which is wrong. */
+  enter(statement: Statement): readonly Statement[] | undefined {
+    this.#entered.add(statement);
+    const { words: [word], block } = statement;
+    return block ?? this.complain(word, `${word.text} has no block, must have one in braces`);
+  }
+
+  /** Says of one that takes no block that it has one. */
+  leave({ words: [word], block }: Statement): void {
+    if (block) this.complain(word, `${quote(word.text)} has a block, must have none`);
   }
 
   #statement(statement: Statement, handlers: Handlers, fallback: Fallback | undefined): void {
@@ -63,10 +77,13 @@ export class BlockReader {
     const handler = own ?? fallback?.(word.text);
     if (!handler) {
       const near = didYouMean(word.text, Object.keys(handlers));
-      const hint = near === undefined ? "is no word of this block" : `is no word here (${near})`;
-      this.unsupported(word, `${quote(word.text)} ${hint}`);
-    } else if (typeof handler === "function") handler(statement);
-    else if ("note" in handler) this.note(word, `${word.text}: ${handler.note}`);
+      const hint = near === undefined ? "" : ` (${near})`;
+      this.unsupported(word, `${quote(word.text)} is unknown here${hint}`);
+    } else if (typeof handler === "function") {
+      handler(statement);
+      // Whatever stands in it would be passed over.
+      if (!this.#entered.has(statement)) this.leave(statement);
+    } else if ("note" in handler) this.note(word, `${word.text}: ${handler.note}`);
     else this.unsupported(word, `${word.text} is not supported: ${handler.unsupported}`);
   }
 
@@ -75,8 +92,11 @@ export class BlockReader {
     return undefined;
   }
 
+  /** What a group's words come to is said once, for how many services it may be. */
   note(word: Word, text: string): void {
-    this.notes.push({ word, text });
+    const key = `${word.file.path} ${word.at} ${text}`;
+    if (!this.#noted.has(key)) this.notes.push({ word, text });
+    this.#noted.add(key);
   }
 
   /** Wrong, unless it is to be left out. */
@@ -113,12 +133,21 @@ export class BlockReader {
   }
 
   /** Seconds, with a fraction where there is one. */
-  seconds(statement: Statement): Said<number> | undefined {
+  seconds(statement: Statement, least: number, most: number): Said<number> | undefined {
     const word = this.one(statement, "time");
     if (!word) return undefined;
-    const value = /^\d{1,6}(?:\.\d{1,6})?$/.test(word.text) ? Number(word.text) : NaN;
-    if (value >= 0) return { value, word };
-    return this.complain(word, `${quote(word.text)}: must be seconds, as 3 or 0.5`);
+    const isNumber = /^(?:\d{1,6}(?:\.\d{0,6})?|\.\d{1,6})$/.test(word.text);
+    const value = isNumber ? Number(word.text) : NaN;
+    if (value >= least && value <= most) return { value, word };
+    const must = `must be seconds from ${least} to ${most}, as 3 or 0.5`;
+    return this.complain(word, `${quote(word.text)}: ${must}`);
+  }
+
+  /** True, of those that keepalived takes for true whatever stands behind them. */
+  on({ words: [keyword, more] }: Statement): Said<boolean> | undefined {
+    if (!more || SWITCHES[more.text.toLowerCase()]) return { value: true, word: keyword };
+    const text = `${quote(more.text)} stands behind ${keyword.text}, which is on by being there`;
+    return this.complain(more, `${text}: must stand alone, or not be there`);
   }
 
   /** Alone it is true. */
@@ -133,15 +162,16 @@ export class BlockReader {
   address(word: Word | undefined): Said<Address> | undefined {
     if (!word) return undefined;
     const value = parseAddress(word.text);
-    return value === undefined
-      ? this.complain(word, `${quote(word.text)}: must be an address, as 10.0.0.1 or fd00::1`)
-      : { value, word };
+    if (value !== undefined) return { value, word };
+    const isName = /^[\w.-]*[a-z][\w.-]*$/i.test(word.text);
+    const hint = isName ? " (names are not looked up)" : "";
+    const must = `must be an address, as 10.0.0.1 or fd00::1${hint}`;
+    return this.complain(word, `${quote(word.text)}: ${must}`);
   }
 
   /** 0 is as good as none. */
   port(word: Word | undefined): Said<number> | undefined {
-    const said = word && this.wholeOf(word, 0, 65_535);
-    return said?.value === 0 ? undefined : said;
+    return unlessZero(word && this.wholeOf(word, 0, 65_535));
   }
 
   device(statement: Statement): Said<string> | undefined {
@@ -184,6 +214,10 @@ export interface Script {
   readonly command: readonly [string, ...string[]];
   readonly user: string | undefined;
   readonly word: Word;
+}
+
+export function unlessZero(said: Said<number> | undefined): Said<number> | undefined {
+  return said?.value === 0 ? undefined : said;
 }
 
 const SWITCHES: Readonly<Record<string, boolean>> = {

@@ -1,5 +1,7 @@
 /** A checker of keepalived's as a check of ours. */
 
+import { type Address, addressFamily } from "../../model/address.ts";
+import { quote } from "../given.ts";
 import type { BlockReader } from "./block.ts";
 import {
   type Checker,
@@ -15,6 +17,7 @@ import type { Word } from "./words.ts";
 export interface CheckerPlace {
   readonly service: Timing;
   readonly server: Timing;
+  readonly address: Address;
   /** Whom a server is asked as, where the checker does not say. */
   readonly host: string | undefined;
   /** The port that is asked; undefined: the server's own. */
@@ -53,6 +56,9 @@ const CONNECT_TIMEOUT_S = 5;
 const DELAY_LOOP_S = 60;
 const RETRY: { readonly [T in CheckerType]?: number } = { DNS_CHECK: 3, MISC_CHECK: 0 };
 const RETRY_DELAY_S: { readonly [T in CheckerType]?: number } = { HTTP_GET: 3, SSL_GET: 3 };
+const TIMEOUT_MOST_S = 86_400;
+/** At once is so much later here. */
+const LEAST_DELAY_S = 0.1;
 const HELO = "smtpchecker.keepalived.org";
 
 /** Undefined where it cannot be one. */
@@ -65,6 +71,10 @@ export function draftCheck(
   const draft = new DraftMap(word).set("type", TYPES[type]);
   const timing = { ...place.service, ...known(place.server), ...known(checker.timing) };
   setTiming(draft, checker, timing);
+  if ((timing.alpha?.value ?? false) !== (place.service.alpha?.value ?? false)) {
+    draft.set("start", timing.alpha?.value ? "proven" : "up", timing.alpha?.word);
+  }
+  checkConnection(reader, checker, place);
   setConnection(draft, checker, place);
   const isGood = OWN[type](reader, draft, checker, place);
   return isGood ? draft : undefined;
@@ -80,7 +90,7 @@ function duration(seconds: number): string {
 }
 
 function setTiming(draft: DraftMap, { type, word, urls, scriptTimeout }: Checker, timing: Timing) {
-  const { delayLoop, connectTimeout, retry, delayBeforeRetry, warmup, alpha } = timing;
+  const { delayLoop, connectTimeout, retry, delayBeforeRetry, warmup } = timing;
   const interval = delayLoop?.value ?? DELAY_LOOP_S;
   draft.set("interval", duration(interval), delayLoop?.word ?? word);
   const timeout = connectTimeout?.value ?? CONNECT_TIMEOUT_S;
@@ -89,23 +99,39 @@ function setTiming(draft: DraftMap, { type, word, urls, scriptTimeout }: Checker
     draft.set("timeout", duration(limit), scriptTimeout?.word ?? word);
   } else if (type !== "FILE_CHECK") {
     // Each of several requests has its time there.
-    const limit = timeout * Math.max(1, urls.length);
+    const limit = Math.min(TIMEOUT_MOST_S, timeout * Math.max(1, urls.length));
     draft.set("timeout", duration(limit), connectTimeout?.word ?? word);
   }
   if (type !== "FILE_CHECK") {
     const retries = retry?.value ?? RETRY[type] ?? 1;
     if (retries > 0) {
       draft.set("fall", retries + 1, retry?.word ?? word);
-      const delay = delayBeforeRetry?.value ?? defaultDelay(type, interval);
+      const delay = Math.max(
+        LEAST_DELAY_S,
+        delayBeforeRetry?.value ?? defaultDelay(type, interval),
+      );
       if (delay !== interval) draft.set("fast-interval", duration(delay), delayBeforeRetry?.word);
     }
   }
   if (warmup) draft.set("spread", duration(warmup.value), warmup.word);
-  if (alpha?.value) draft.set("start", "proven", alpha.word);
 }
 
 function defaultDelay(type: CheckerType, interval: number): number {
   return type === "DNS_CHECK" ? interval : RETRY_DELAY_S[type] ?? 1;
+}
+
+/** What would never connect. */
+function checkConnection(reader: BlockReader, { connection }: Checker, { address }: CheckerPlace) {
+  const { ip, bindTo, bindIf } = connection;
+  const to = ip?.value ?? address;
+  if (bindTo && addressFamily(bindTo.value) !== addressFamily(to)) {
+    const must = `must be of the family of ${to}, which is asked`;
+    reader.complain(bindTo.word, `${quote(bindTo.word.text)}: ${must}`);
+  }
+  if (ip && /^fe[89ab]/i.test(ip.value) && !bindIf) {
+    const must = "is a link's own address, must have bind_if beside it";
+    reader.complain(ip.word, `${quote(ip.word.text)}: ${must}`);
+  }
 }
 
 function setConnection(draft: DraftMap, { connection, word }: Checker, { port }: CheckerPlace) {
@@ -191,9 +217,9 @@ const OWN: Readonly<Record<CheckerType, Own>> = {
     draft.set("query", query);
     return true;
   },
-  MISC_CHECK(reader, draft, { script, user, dynamic, word }, place) {
+  MISC_CHECK(reader, draft, { script, user, dynamic, isWrong, word }, place) {
     if (!script) {
-      reader.complain(word, "MISC_CHECK has no misc_path, must have one");
+      if (!isWrong) reader.complain(word, "MISC_CHECK has no misc_path, must have one");
       return false;
     }
     draft.set("command", script.command, script.word);
@@ -201,48 +227,102 @@ const OWN: Readonly<Record<CheckerType, Own>> = {
     if (dynamic?.value) draft.set("status-weight", true, dynamic.word);
     return true;
   },
-  UDP_CHECK(_, draft, { payload, reply, replyLeast, replyMost, word }) {
+  UDP_CHECK(reader, draft, { payload, reply, replyLeast, replyMost }) {
     draft.set("send-hex", payload?.value, payload?.word);
     draft.set("silence", reply ? "fail" : "ok", reply?.word);
     if (reply) {
       const least = replyLeast?.value ?? 0;
-      const most = Math.max(least, replyMost?.value ?? 255);
+      const most = replyMost?.value ?? REPLY_MOST;
+      const word = replyLeast?.word ?? replyMost?.word ?? reply.word;
+      if (least > most) {
+        const text = `no reply has at least ${least} and at most ${most} bytes`;
+        reader.complain(word, `${text}: max_reply_length must be more`);
+      }
       const list = new DraftList(word);
-      list.add(
-        new DraftMap(word).set("pattern", `\\A(?s:.){${least},${most}}\\z`),
-        replyLeast?.word ?? replyMost?.word ?? word,
-      );
-      if (reply.value !== "") list.add(new DraftMap(word).set("pattern", beginning(reply.value)));
-      draft.set("expect", list, reply.word);
+      const length = lengthPattern(reader, word, least, most);
+      if (length !== undefined) list.add(new DraftMap(word).set("pattern", length), word);
+      const { value: digits } = reply;
+      if (digits.length > 2 * COUNT_MOST) {
+        const text = `has ${digits.length / 2} bytes, must have at most ${COUNT_MOST}`;
+        reader.complain(reply.word, `require_reply ${text}`);
+      } else {
+        for (const pattern of beginnings(digits)) {
+          list.add(new DraftMap(word).set("pattern", pattern));
+        }
+      }
+      if (list.items.length > 0) draft.set("expect", list, reply.word);
     }
     return true;
   },
-  FILE_CHECK(reader, draft, { file, dynamic, fileWeight, word }, { files, weight }) {
-    const known = file && files.get(file.value);
-    if (!known) {
-      const name = file ? ` "${file.value}"` : "";
-      reader.complain(file?.word ?? word, `there is no track_file${name}`);
+  FILE_CHECK(reader, draft, { file, fileWeight, isWrong, word }, { files, weight }) {
+    if (!file) {
+      if (!isWrong) reader.complain(word, "FILE_CHECK has no track_file, must have one");
       return false;
     }
-    const scale = fileWeight?.value ?? known.weight;
+    const known = files.get(file.value);
+    if (!known) {
+      reader.complain(file.word, `there is no track_file ${quote(file.value)}`);
+      return false;
+    }
+    const scale = scaleOf(fileWeight, known);
     draft.set("file", known.path, file.word);
-    if (scale !== 0 && dynamic?.value) draft.set("file-base", weight);
-    draft.set("file-scale", scale === 0 || dynamic?.value ? scale : 0, fileWeight?.word);
+    if (scale !== 0) draft.set("file-base", weight);
+    draft.set("file-scale", scale, fileWeight?.word);
     // There it is a 0 that nobody wrote.
     draft.set("unable", "ignore");
-    if (scale !== 0 && !dynamic?.value) {
-      reader.note(word, "a track_file without dynamic changes no weight, and any number is good");
-      return false;
-    }
     return true;
   },
 };
 
+/** Whether it sets its server's weight. */
+export function isWeighing(
+  { dynamic, file, fileWeight }: Checker,
+  files: CheckerPlace["files"],
+): boolean {
+  const known = file && files.get(file.value);
+  return dynamic?.value === true || (known !== undefined && scaleOf(fileWeight, known) !== 0);
+}
+
+function scaleOf(own: Checker["fileWeight"], { weight }: TrackFile): number {
+  return own?.value ?? weight;
+}
+
+const REPLY_MOST = 255;
+/** No datagram has more bytes. */
+const DATAGRAM_MOST = 65_507;
+/** What patterns can count up to. */
+const COUNT_MOST = 5000;
+
+/** So many bytes and no others. */
+function lengthPattern(
+  reader: BlockReader,
+  word: Word,
+  least: number,
+  most: number,
+): string | undefined {
+  const isEndless = most >= DATAGRAM_MOST;
+  if ((isEndless ? least : Math.max(least, most)) > COUNT_MOST) {
+    const must = `must be up to ${COUNT_MOST} bytes, or any number of them (${DATAGRAM_MOST})`;
+    return reader.complain(word, `a reply of ${least} to ${most} bytes is not supported: ${must}`);
+  }
+  return `\\A(?s:.){${least},${isEndless ? "" : Math.max(least, most)}}\\z`;
+}
+
+/** How many bytes a pattern can look at one after the other. */
+const PIECE = 100;
+
 /** As much of the bytes as there is must be the beginning; "x" is any half of a byte. */
-function beginning(digits: string): string {
+function beginnings(digits: string): string[] {
   const bytes = digits.match(/../g) ?? [];
-  const inner = bytes.reduceRight((rest, pair) => `(?:${byteClass(pair)}${rest}|\\z)`, "");
-  return `\\A${inner}`;
+  const patterns: string[] = [];
+  for (let start = 0; start < bytes.length; start += PIECE) {
+    const piece = bytes.slice(start, start + PIECE);
+    const inner = piece.reduceRight((rest, pair) => `(?:${byteClass(pair)}${rest}|\\z)`, "");
+    // What is shorter has been looked at by those before.
+    const past = `(?:(?s:.){0,${start - 1}}\\z|(?s:.){${start}}${inner})`;
+    patterns.push(`\\A${start === 0 ? inner : past}`);
+  }
+  return patterns;
 }
 
 function byteClass([high = "0", low = "0"]: string): string {

@@ -10,6 +10,8 @@ export const NESTING_LIMIT = 100;
 export interface DefinitionOptions {
   readonly configId: string | undefined;
   readonly env: (name: string) => string | undefined;
+  /** What names of files without a slash in front are relative to; undefined: unknown. */
+  readonly cwd?: string | undefined;
   readonly report: Report;
 }
 
@@ -164,10 +166,10 @@ export class Definitions {
   }
 
   #ownValue({ name, argument, origin, text }: Use): string | undefined {
-    const { configId, env } = this.#options;
+    const { configId, env, cwd } = this.#options;
     switch (name) {
       case "_PWD":
-        return directoryOf(origin.file.path);
+        return absolute(directoryOf(origin.file.path), cwd);
       case "_HASH":
         return "#";
       case "_BANG":
@@ -218,4 +220,9 @@ function splitName(inside: string): readonly [string, string?] {
 export function directoryOf(path: string): string {
   const end = path.lastIndexOf("/");
   return end < 0 ? "." : path.slice(0, end) || "/";
+}
+
+function absolute(directory: string, cwd: string | undefined): string {
+  if (cwd === undefined || directory.startsWith("/")) return directory;
+  return directory === "." ? cwd : `${cwd === "/" ? "" : cwd}/${directory}`;
 }

@@ -102,6 +102,24 @@ export function readDraft(
   return { node, file: { path, text, wordAt: (at) => words[at] } };
 }
 
+/** What is said anywhere in it, each once of one word. */
+export function remarksOf(
+  draft: DraftMap,
+): readonly { readonly word: Word; readonly text: string }[] {
+  const found = new Map<string, { readonly word: Word; readonly text: string }>();
+  const look = (each: Draft): void => {
+    if (each.kind === "list") each.items.forEach(look);
+    if (each.kind !== "map") return;
+    const { word } = each;
+    for (const text of each.notes) {
+      found.set(`${word.file.path} ${word.at} ${text}`, { word, text });
+    }
+    for (const { value } of each.entries) look(value);
+  };
+  look(draft);
+  return [...found.values()];
+}
+
 const PLAIN = /^[A-Za-z0-9/_.][A-Za-z0-9/_.:@%+=-]*$/;
 /** What would be something else than a text, or would be read as one that is not meant. */
 const TAKEN = /^(?:true|false|null|yes|no|on|off|y|n|~|[.\d][\d_.]*:[\d:.]*|.*:)$/i;

@@ -1,11 +1,12 @@
 /** Files in keepalived's language, read as if they were files of `lvscare run`. */
 
+import { buildConfig } from "../files/build.ts";
 import { MAIN_FILE, type MainTable } from "../files/fields.ts";
 import { fileStamp } from "../../sys/file_stamp.ts";
 import { printOrigin, Report } from "../files/report.ts";
 import { ValuePlace } from "../files/shape.ts";
 import type { Note } from "./block.ts";
-import { type DraftMap, printDraft, readDraft } from "./draft.ts";
+import { type DraftMap, printDraft, readDraft, remarksOf } from "./draft.ts";
 import { globFiles, readKeepalivedFile } from "./include_files.ts";
 import { translate } from "./translate.ts";
 import { readStatements } from "./tree.ts";
@@ -25,6 +26,8 @@ export interface KeepalivedReading {
   /** Undefined where it could not be read. */
   readonly draft: DraftMap;
   readonly notes: readonly Note[];
+  /** What stands in the draft beside what it is of. */
+  readonly remarks: readonly Note[];
   /** As a file of ours; what in it is wrong has been reported. */
   readonly table: MainTable | undefined;
 }
@@ -36,6 +39,7 @@ export function keepalivedFingerprint(
   const stamps: string[] = [];
   readStatements({
     ...options,
+    cwd: workingDirectory(),
     report: new Report(),
     readFile: (path) => {
       stamps.push(`${path} ${stampOf(path)}`);
@@ -54,16 +58,31 @@ function stampOf(path: string): string {
   }
 }
 
+function workingDirectory(): string | undefined {
+  try {
+    return Deno.cwd();
+  } catch {
+    return undefined;
+  }
+}
+
 /** A file of ours that says the same, or all that is wrong. */
 export function convertKeepalived(
   options: Omit<KeepalivedOptions, "report">,
 ): { readonly text: string; readonly report: Report } {
   const report = new Report();
-  const { draft, notes } = readKeepalived({ ...options, report });
-  const lines = notes.map((note) => `# ${printNote(note)}\n`).join("");
-  const from = `# Made from ${options.path} by lvscare convert.\n`;
-  const kept = KEPT.map((line) => `# ${line}\n`).join("");
+  const { draft, notes, table } = readKeepalived({ ...options, report });
+  const documents = table ? [{ table, isMain: true }] : [];
+  buildConfig({ documents, nodeAddresses: [], origins: new Map(), report, entries: new WeakMap() });
+  const lines = notes.map((note) => comment(printNote(note))).join("");
+  const from = comment(`Made from ${options.path} by lvscare convert.`);
+  const kept = KEPT.map(comment).join("");
   return { text: `${from}${kept}${lines}\n${printDraft(draft)}`, report };
+}
+
+/** A file's name may have anything in it. */
+function comment(text: string): string {
+  return `# ${text.replace(/\p{Cc}/gu, "?")}\n`;
 }
 
 /** What is another thing here than there, on purpose. */
@@ -83,6 +102,7 @@ export function readKeepalived(options: KeepalivedOptions): KeepalivedReading {
   let text: string | undefined;
   const statements = readStatements({
     ...options,
+    cwd: workingDirectory(),
     readFile: (each) => {
       const found = readKeepalivedFile(each);
       text ??= found;
@@ -94,5 +114,5 @@ export function readKeepalived(options: KeepalivedOptions): KeepalivedReading {
   const { draft, notes } = translate(statements, top, { report, skipsUnsupported });
   const { node, file } = readDraft(draft, path);
   const table = MAIN_FILE.read(node, new ValuePlace(report, file));
-  return { draft, notes, table };
+  return { draft, notes, remarks: remarksOf(draft), table };
 }

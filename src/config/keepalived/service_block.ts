@@ -1,13 +1,13 @@
 /** The blocks virtual_server, real_server and virtual_server_group. */
 
-import type { Address } from "../../model/address.ts";
+import { type Address, parseAddress } from "../../model/address.ts";
 import { quote } from "../given.ts";
 import { didYouMean } from "../values.ts";
-import type { BlockReader, Handlers, Said, Script } from "./block.ts";
+import type { BlockReader, Handler, Handlers, Said, Script } from "./block.ts";
 import {
   type Checker,
   CHECKERS,
-  readChecker,
+  readCheckers,
   type Timing,
   timingHandlers,
 } from "./checker_block.ts";
@@ -43,7 +43,11 @@ export interface ServiceBlock {
   readonly target: readonly Word[];
   readonly timing: Timing;
   readonly servers: ServerBlock[];
+  /** Why it may have none has been said. */
+  isBroken: boolean;
   scheduler?: Said<string> | undefined;
+  /** Of servers that say none. */
+  weight?: Said<number> | undefined;
   readonly flags: Said<string>[];
   onePacket?: Said<boolean> | undefined;
   method?: Method | undefined;
@@ -52,26 +56,44 @@ export interface ServiceBlock {
   granularity?: Said<string> | undefined;
   engine?: Said<string> | undefined;
   protocol?: Said<string> | undefined;
-  family?: Said<string> | undefined;
+  family?: Said<"inet" | "inet6"> | undefined;
   host?: Said<string> | undefined;
   omega?: Said<boolean> | undefined;
   quorum?: Said<number> | undefined;
   hysteresis?: Said<number> | undefined;
   inhibit?: Said<boolean> | undefined;
   readonly scripts: { readonly on: "quorum-up" | "quorum-down"; readonly script: Script }[];
-  sorry?: { readonly address: Said<Address>; readonly port: Said<number> | undefined } | undefined;
+  sorry?: SaidEndpoint | undefined;
+  /** One is there, right or wrong. */
+  saysSorry?: boolean | undefined;
   sorryMethod?: Method | undefined;
   sorryInhibit?: Said<boolean> | undefined;
 }
 
 const MAIL =
   "this program sends no mail; a program that does can be named by notify_up and notify_down";
+const NO_MAIL = "this program sends no mail in any case";
 const SNMP = "it is a name for SNMP alone, which this program does not speak";
+
+const SCHEDULERS = [
+  ...["rr", "wrr", "lc", "wlc", "lblc", "sh", "mh", "dh", "fo", "ovf", "lblcr", "sed", "nq"],
+  "twos",
+];
+const WEIGHT_MOST = 65_535;
+const NOWHERE = parseAddress("0.0.0.0")!;
 
 export function readService(reader: BlockReader, statement: Statement): ServiceBlock {
   const [word, ...target] = statement.words;
   const block: ServiceBlock = {
-    ...{ word, target, timing: {}, servers: [], flags: [], scripts: [] },
+    ...{
+      word,
+      target,
+      timing: {},
+      servers: [],
+      isBroken: !statement.block,
+      flags: [],
+      scripts: [],
+    },
   };
   reader.block(statement, {
     ...timingHandlers(reader, block.timing),
@@ -81,18 +103,23 @@ export function readService(reader: BlockReader, statement: Statement): ServiceB
 }
 
 function ownHandlers(reader: BlockReader, block: ServiceBlock): Handlers {
-  const scheduler = (s: Statement) => block.scheduler = reader.text(s);
+  const scheduler = (s: Statement) => block.scheduler = readScheduler(reader, s);
   const method = (s: Statement) => block.method = readMethod(reader, s);
-  const flag = ({ words: [word] }: Statement) => block.flags.push({ value: word.text, word });
+  const flag = (s: Statement) => {
+    const said = reader.on(s);
+    if (said) block.flags.push({ value: said.word.text, word: said.word });
+  };
   const flags = ["flag-1", "flag-2", "flag-3", "sh-port", "sh-fallback", "mh-port", "mh-fallback"];
   return {
     ...{ lvs_sched: scheduler, lb_algo: scheduler, lvs_method: method, lb_kind: method },
     ...Object.fromEntries(flags.map((name) => [name, flag])),
-    ops: (s) => block.onePacket = reader.flag(s),
+    hashed: { note: "the kernel sets it by itself" },
+    ops: (s) => block.onePacket = reader.on(s),
+    weight: (s) => block.weight = reader.whole(s, 1, WEIGHT_MOST),
     persistence_engine: (s) => block.engine = reader.text(s),
     persistence_timeout: (s) => {
       const [word, given] = s.words;
-      const said = given && reader.wholeOf(given, 1, 31 * 86_400);
+      const said = given && reader.whole(s, 1, 31 * 86_400);
       block.persistence = said ?? { value: undefined, word };
     },
     persistence_granularity: (s) => block.granularity = reader.text(s),
@@ -103,29 +130,76 @@ function ownHandlers(reader: BlockReader, block: ServiceBlock): Handlers {
       if (["tcp", "udp", "sctp"].includes(value)) block.protocol = { value, word: said.word };
       else reader.complain(said.word, `${quote(said.value)}: must be TCP, UDP or SCTP`);
     },
-    ip_family: (s) => block.family = reader.text(s),
+    ip_family: (s) => block.family = readFamily(reader, reader.one(s, "family")),
     virtualhost: (s) => block.host = reader.text(s),
-    omega: (s) => block.omega = reader.flag(s),
+    // keepalived looks at no word behind these three, and takes "off" for on.
+    alpha: (s) => block.timing.alpha = reader.on(s),
+    omega: (s) => block.omega = reader.on(s),
+    inhibit_on_failure: (s) => block.inhibit = reader.on(s),
     quorum: (s) => block.quorum = reader.whole(s, 1, 1_000_000_000),
     hysteresis: (s) => block.hysteresis = reader.whole(s, 0, 1_000_000_000),
     quorum_up: (s) => addScript(reader, block, "quorum-up", s),
     quorum_down: (s) => addScript(reader, block, "quorum-down", s),
-    inhibit_on_failure: (s) => block.inhibit = reader.flag(s),
     sorry_server: (s) => {
-      const [word, at, port] = s.words;
-      if (!at) reader.complain(word, "sorry_server has no address, must have one");
-      const address = reader.address(at);
-      if (address) block.sorry = { address, port: reader.port(port) };
+      block.sorry = readEndpoint(reader, s);
+      block.saysSorry = true;
     },
-    sorry_server_inhibit: (s) => block.sorryInhibit = reader.flag(s),
+    sorry_server_inhibit: (s) => block.sorryInhibit = reader.on(s),
     sorry_server_lvs_method: (s) => block.sorryMethod = readMethod(reader, s),
     real_server: (s) => {
       const server = readServer(reader, s);
       if (server) block.servers.push(server);
+      else block.isBroken = true;
     },
     ha_suspend: { unsupported: "checks go on whether the address is on this host or not" },
-    smtp_alert: { unsupported: MAIL },
+    smtp_alert: mailHandler(reader),
     snmp_name: { note: SNMP },
+  };
+}
+
+function readScheduler(reader: BlockReader, statement: Statement): Said<string> | undefined {
+  const said = reader.text(statement);
+  if (!said || SCHEDULERS.includes(said.value)) return said;
+  const near = didYouMean(said.value.toLowerCase(), SCHEDULERS);
+  const hint = near === undefined ? "" : ` (${near})`;
+  const must = `must be one of ${SCHEDULERS.join(", ")}`;
+  return reader.complain(said.word, `${quote(said.value)}: ${must}${hint}`);
+}
+
+export function readFamily(
+  reader: BlockReader,
+  word: Word | undefined,
+): Said<"inet" | "inet6"> | undefined {
+  if (!word) return undefined;
+  const { text } = word;
+  if (text === "inet" || text === "inet6") return { value: text, word };
+  return reader.complain(word, `${quote(text)}: must be inet or inet6`);
+}
+
+interface SaidEndpoint {
+  readonly address: Said<Address>;
+  readonly port: Said<number> | undefined;
+}
+
+/** An address, and behind it a port or none. */
+function readEndpoint(reader: BlockReader, { words }: Statement): SaidEndpoint | undefined {
+  const [keyword, at, written, more] = words;
+  if (!at) return reader.complain(keyword, `${keyword.text} has no address, must have one`);
+  if (more) {
+    reader.complain(more, `${quote(more.text)} is one word too many behind ${keyword.text}`);
+  }
+  const address = reader.address(at);
+  const port = reader.port(written);
+  return address && (port || !written || written.text === "0") ? { address, port } : undefined;
+}
+
+/** Only what asks for mail cannot be had. */
+function mailHandler(reader: BlockReader): Handler {
+  return (statement) => {
+    const [word] = statement.words;
+    const said = reader.flag(statement);
+    if (said?.value) reader.unsupported(word, `smtp_alert is not supported: ${MAIL}`);
+    else if (said) reader.note(word, `smtp_alert: ${NO_MAIL}`);
   };
 }
 
@@ -135,28 +209,29 @@ function addScript<On extends string>(
   on: On,
   statement: Statement,
 ): void {
+  const [word] = statement.words;
   const script = reader.script(statement);
-  if (script) block.scripts.push({ on, script });
+  if (block.scripts.some((each) => each.on === on)) {
+    reader.complain(word, `there is a ${word.text} already, must be one`);
+  } else if (script) block.scripts.push({ on, script });
 }
 
 function readServer(reader: BlockReader, statement: Statement): ServerBlock | undefined {
-  const [word, at, written, more] = statement.words;
-  if (!at) return reader.complain(word, "real_server has no address, must have one");
-  if (more) reader.complain(more, `${quote(more.text)} is one word too many behind real_server`);
-  const address = reader.address(at);
-  const port = reader.port(written);
-  if (!address) return undefined;
+  const [word] = statement.words;
+  const endpoint = readEndpoint(reader, statement);
+  // What stands in it may be wrong too.
+  const { address, port } = endpoint ?? { address: { value: NOWHERE, word }, port: undefined };
   const block: ServerBlock = { word, address, port, timing: {}, checkers: [], scripts: [] };
   const method = (s: Statement) => block.method = readMethod(reader, s);
   const checkers = CHECKERS.map((type): [string, Handlers[string]] => [
     type,
-    (s) => block.checkers.push(readChecker(reader, type, s)),
+    (s) => block.checkers.push(...readCheckers(reader, type, s)),
   ]);
   reader.block(statement, {
     ...timingHandlers(reader, block.timing),
     ...Object.fromEntries(checkers),
     ...{ lvs_method: method, lb_kind: method },
-    weight: (s) => block.weight = reader.whole(s, 0, 65_535),
+    weight: (s) => block.weight = reader.whole(s, 0, WEIGHT_MOST),
     inhibit_on_failure: (s) => block.inhibit = reader.flag(s),
     uthreshold: (s) => block.upper = reader.whole(s, 0, 999_999_999),
     lthreshold: (s) => block.lower = reader.whole(s, 0, 999_999_999),
@@ -164,15 +239,16 @@ function readServer(reader: BlockReader, statement: Statement): ServerBlock | un
     notify_up: (s) => addScript(reader, block, "server-up", s),
     notify_down: (s) => addScript(reader, block, "server-down", s),
     BFD_CHECK: { unsupported: "this program does not speak BFD" },
-    smtp_alert: { unsupported: MAIL },
+    smtp_alert: mailHandler(reader),
     snmp_name: { note: SNMP },
   });
-  return block;
+  return endpoint && block;
 }
 
 const METHODS: Readonly<Record<string, Method["forwarding"]>> = {
   ...{ nat: "masquerade", dr: "direct", tun: "tunnel" },
 };
+const TUNNELS = ["ipip", "gue", "gre"];
 const CHECKSUMS: Readonly<Record<string, string>> = {
   ...{ nocsum: "none", csum: "checksum", remcsum: "remote" },
 };
@@ -193,21 +269,41 @@ function readMethod(reader: BlockReader, { words }: Statement): Method | undefin
     if (more) reader.complain(more, `${quote(more.text)} is for TUN alone`);
     return { word: kind, forwarding };
   }
+  return { word: kind, forwarding, tunnel: readTunnel(reader, rest) };
+}
+
+/** What stands behind TUN, in any order. */
+function readTunnel(
+  reader: BlockReader,
+  words: readonly Word[],
+): Readonly<Record<string, string>> | undefined {
   const tunnel: Record<string, string> = {};
-  for (let at = 0; at < rest.length; at++) {
-    const { text } = rest[at]!;
-    const value = rest[at + 1];
-    if (text === "type" && value && ["ipip", "gue", "gre"].includes(value.text)) {
-      tunnel["type"] = value.text;
-      at++;
-    } else if (text === "port" && value) {
-      tunnel["port"] = value.text;
+  for (let at = 0; at < words.length; at++) {
+    const word = words[at]!;
+    const { text } = word;
+    const value = words[at + 1];
+    if (text === "type" || text === "port") {
+      if (!value) return reader.complain(word, `${text} has no value, must have one`);
+      if (text === "type" && !TUNNELS.includes(value.text)) {
+        return reader.complain(value, `${quote(value.text)}: must be ipip, gue or gre`);
+      }
+      if (text === "port" && !reader.wholeOf(value, 1, 65_535)) return undefined;
+      tunnel[text] = value.text;
       at++;
     } else if (CHECKSUMS[text] !== undefined) tunnel["checksum"] = CHECKSUMS[text];
-    else {reader.complain(
-        rest[at]!,
-        `${quote(text)}: must be type ipip, gue or gre, port or a checksum`,
-      );}
+    else {
+      const must = "must be type ipip, gue or gre, port, nocsum, csum or remcsum";
+      return reader.complain(word, `${quote(text)}: ${must}`);
+    }
   }
-  return { word: kind, forwarding, tunnel };
+  const { type = "ipip", port, checksum = "none" } = tunnel;
+  const wrong = (type === "gue") !== (port !== undefined)
+    ? `has ${port === undefined ? "no port, must have one" : "a port, must have none"}`
+    : type === "ipip" && checksum !== "none"
+    ? "has a checksum, must have none"
+    : type === "gre" && checksum === "remote"
+    ? "has remcsum, must have csum or nocsum"
+    : undefined;
+  if (wrong === undefined) return tunnel;
+  return reader.complain(words[0]!, `a tunnel of ${type} ${wrong}`);
 }

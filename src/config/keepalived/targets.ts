@@ -9,7 +9,7 @@ import {
 } from "../../model/address.ts";
 import { quote } from "../given.ts";
 import type { BlockReader } from "./block.ts";
-import type { ServiceBlock } from "./service_block.ts";
+import { readFamily, type ServiceBlock } from "./service_block.ts";
 import type { Statement } from "./statements.ts";
 import type { Word } from "./words.ts";
 
@@ -25,7 +25,7 @@ export type Target =
     readonly kind: "mark";
     readonly word: Word;
     readonly mark: number;
-    readonly family: string | undefined;
+    readonly family: "inet" | "inet6" | undefined;
   };
 
 /** More addresses than that are no range that was meant. */
@@ -41,13 +41,11 @@ export function targetsOf(
     reader.complain(word, "virtual_server has no address, must have one, or fwmark, or group");
     return [];
   }
-  if (more) reader.complain(more, `${quote(more.text)} is one word too many`);
+  if (more) reader.complain(more, `${quote(more.text)} is one word too many behind ${word.text}`);
   if (first.text === "group") {
-    {
-      if (second) return groupOf(reader, second, groups);
-      reader.complain(first, "group has no name, must have one");
-      return [];
-    }
+    if (second) return groupOf(reader, second, groups);
+    reader.complain(first, "group has no name, must have one");
+    return [];
   }
   if (first.text === "fwmark") {
     const mark = markOf(reader, first, second);
@@ -78,22 +76,29 @@ function groupOf(
     reader.complain(name, `there is no virtual_server_group ${quote(name.text)}`);
     return [];
   }
-  const targets: Target[] = [];
-  for (const { words: [first, second, third] } of group.block ?? []) {
-    if (first.text === "fwmark") {
-      const mark = markOf(reader, first, second);
-      if (mark !== undefined) {
-        targets.push({ kind: "mark", word: first, mark, family: third?.text });
-      }
-      continue;
-    }
-    const addresses = rangeOf(reader, first);
-    const port = reader.port(second);
-    if (addresses && (!second || port || second.text === "0")) {
-      targets.push({ kind: "addresses", word: first, addresses, port: port?.value ?? 0 });
-    }
+  const entries = reader.enter(group) ?? [];
+  if (entries.length === 0) {
+    reader.complain(group.words[0], `${quote(name.text)} has no entries, must have some`);
   }
-  return targets;
+  return entries.map((entry) => entryOf(reader, entry)).filter((each) => each !== undefined);
+}
+
+/** A line of a group. */
+function entryOf(reader: BlockReader, entry: Statement): Target | undefined {
+  const { words: [first, second, third, fourth] } = entry;
+  reader.leave(entry);
+  const isMark = first.text === "fwmark";
+  const more = isMark ? fourth : third;
+  if (more) reader.complain(more, `${quote(more.text)} is one word too many`);
+  if (isMark) {
+    const mark = markOf(reader, first, second);
+    const family = readFamily(reader, third)?.value;
+    return mark === undefined ? undefined : { kind: "mark", word: first, mark, family };
+  }
+  const addresses = rangeOf(reader, first);
+  const port = reader.port(second);
+  if (!addresses || (second && !port && second.text !== "0")) return undefined;
+  return { kind: "addresses", word: first, addresses, port: port?.value ?? 0 };
 }
 
 /** "10.0.0.1", "10.0.0.1-9", "10.0.0.1-10.0.1.9" or "10.0.0.8/29". */
@@ -104,9 +109,15 @@ function rangeOf(reader: BlockReader, word: Word): readonly Address[] | undefine
   if (first === undefined) return undefined;
   if (end === undefined && bits === undefined) return [first];
   const count = end === undefined ? sizeOf(first, Number(bits)) : countTo(first, end);
-  if (count === undefined || count < 1) return wrongRange(reader, word);
+  if (count === undefined) return wrongRange(reader, word);
+  const past = end === undefined ? numberOf(first) % BigInt(count) : 0n;
+  if (past > 0n) {
+    const must = `must be ${shifted(first, -past)}/${bits}, which begins its network`;
+    return reader.complain(word, `${quote(word.text)}: ${must}`);
+  }
   if (count > RANGE_LIMIT) {
-    return reader.complain(word, `${quote(word.text)} has more than ${RANGE_LIMIT} addresses`);
+    const must = `must be at most ${RANGE_LIMIT}`;
+    return reader.complain(word, `${quote(word.text)} stands for too many addresses, ${must}`);
   }
   return Array.from({ length: count }, (_, i) => shifted(first, i));
 }
@@ -114,7 +125,8 @@ function rangeOf(reader: BlockReader, word: Word): readonly Address[] | undefine
 function wrongRange(reader: BlockReader, word: Word): undefined {
   return reader.complain(
     word,
-    `${quote(word.text)}: must be an address, or a range as 10.0.0.1-9 or 10.0.0.8/29`,
+    `${quote(word.text)}: must be an address, or a range that goes up, as 10.0.0.1-9, ` +
+      "10.0.0.250-10.0.1.5 or 10.0.0.8/29",
   );
 }
 
@@ -122,19 +134,17 @@ function numberOf(address: Address): bigint {
   return addressToBytes(address).reduce((sum, byte) => (sum << 8n) | BigInt(byte), 0n);
 }
 
-function shifted(address: Address, by: number): Address {
+function shifted(address: Address, by: number | bigint): Address {
   const bytes = addressToBytes(address);
   let value = numberOf(address) + BigInt(by);
   for (let at = bytes.length - 1; at >= 0; at--, value >>= 8n) bytes[at] = Number(value & 0xffn);
   return addressFromBytes(bytes);
 }
 
-/** From the address to the end of its network. */
+/** Of a network. */
 function sizeOf(first: Address, bits: number): number | undefined {
   const all = addressFamily(first) === "ipv6" ? 128 : 32;
-  if (bits > all || all - bits > 32) return bits > all ? undefined : Infinity;
-  const size = 1n << BigInt(all - bits);
-  return Number(size - numberOf(first) % size);
+  return bits > all ? undefined : 2 ** (all - bits);
 }
 
 /** The end is an address, or the last part of one: of IPv4 in decimal, of IPv6 in hexadecimal. */

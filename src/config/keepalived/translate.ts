@@ -1,11 +1,17 @@
 /** The statements of keepalived's language to what files of `lvscare run` would say. */
 
-import { addressFamily } from "../../model/address.ts";
+import { addressFamily, type Family, parseAddress } from "../../model/address.ts";
 import { parseNetmask } from "../../ipvsadm/netmask.ts";
 import { quote } from "../given.ts";
 import { BlockReader, type Handlers, type Note, type ReaderOptions, type Said } from "./block.ts";
-import { type CheckerPlace, draftCheck, type SslBlock, type TrackFile } from "./checks.ts";
-import { fileWeight, userOf } from "./checker_block.ts";
+import {
+  type CheckerPlace,
+  draftCheck,
+  isWeighing,
+  type SslBlock,
+  type TrackFile,
+} from "./checks.ts";
+import { type Checker, fileWeight, userOf } from "./checker_block.ts";
 import { DraftList, DraftMap } from "./draft.ts";
 import { type Method, readService, type ServerBlock, type ServiceBlock } from "./service_block.ts";
 import type { Statement } from "./statements.ts";
@@ -23,6 +29,9 @@ const SCHEDULER = "wlc";
 const VRRP = "it is of the VRRP half, which is left to keepalived";
 const NEVER_FLUSHED = "nothing is ever flushed: what this program did not make it does not touch";
 const SERVICES_LIMIT = 50_000;
+const TRACK_WEIGHT_MOST = 254;
+/** In seconds, as much as the kernel takes. */
+const TIMEOUT_MOST_S = 596 * 3600;
 
 export function translate(
   statements: readonly Statement[],
@@ -42,8 +51,8 @@ const MAIL_WORDS = [
 ];
 const OWN_WORDS = [
   ...["router_id", "process_names", "process_name", "reload_file", "reload_time_file"],
-  ...["reload_repeat", "reload_check_config", "shutdown_script", "startup_script"],
-  ...["startup_script_timeout", "shutdown_script_timeout", "max_auto_priority"],
+  ...["reload_repeat", "reload_check_config", "max_auto_priority", "lvs_process_name"],
+  ...["random_seed", "namespace_with_ipsets"],
   ...["min_auto_priority_delay", "umask", "tmp_config_directory", "instance", "use_pid_dir"],
   ...[
     "data_use_instance",
@@ -53,11 +62,22 @@ const OWN_WORDS = [
     "rs_init_notifies",
   ],
   ...["process_monitor_rcv_bufs", "process_monitor_rcv_bufs_force", "rx_bufs_policy"],
-  ...["rx_bufs_size", "rx_bufs_multiples", "lvs_notify_fifo", "lvs_notify_fifo_script"],
-  ...["notify_fifo", "notify_fifo_script", "default_interface", "dynamic_interfaces"],
+  ...["rx_bufs_size", "rx_bufs_multiples", "default_interface", "dynamic_interfaces"],
   ...["allow_if_changes", "disable_local_igmp"],
 ];
-const OF_VRRP = /^(?:vrrp|snmp|bfd|dbus|garp|nftables_counters|nftables_priority|nftables_ifindex)/;
+const SCRIPT_WORDS = [
+  ...["startup_script", "startup_script_timeout", "shutdown_script", "shutdown_script_timeout"],
+];
+const FIFO_WORDS = [
+  ...["notify_fifo", "notify_fifo_script", "lvs_notify_fifo", "lvs_notify_fifo_script"],
+];
+const FIFO = "this program writes to no pipe; programs can be named by notify_up, notify_down, " +
+  "quorum_up and quorum_down";
+const VRRP_WORDS = [
+  ...["enable_traps", "enable_dbus", "log_unknown_vrids", "fifo_write_vrrp_states_on_reload"],
+  ...["nftables", "nftables_counters", "nftables_priority", "nftables_ifindex"],
+];
+const OF_VRRP = /^(?:vrrp|snmp|enable_snmp|bfd|dbus|garp|vmac)_/;
 const OWN_PROCESS = /^(?:checker|lvs_netlink)_/;
 
 class Translator {
@@ -98,13 +118,15 @@ class Translator {
     return {
       lvs_timeouts: (s) => this.#timeouts(s),
       lvs_sync_daemon: (s) => this.#syncDaemon(s),
-      script_user: (s) => this.#user = userOf(s),
+      script_user: (s) => this.#user = userOf(this.#reader, s),
       ...namesOf(["lvs_flush", "lvs_flush_on_stop", "lvs_flush_onstop"], { note: NEVER_FLUSHED }),
       ...namesOf(MAIL_WORDS, { note: "this program sends no mail" }),
       checker_log_all_failures: { note: "all failures are logged with --logger DEBUG" },
       enable_script_security: { note: "no shell runs programs here" },
       include_check: () => {},
-      ...namesOf(["nftables", "nftables_ipvs", "nftables_ipvs_start_fwmark"], apart),
+      ...namesOf(["nftables_ipvs", "nftables_ipvs_start_fwmark", "nftables_ipvs_priority"], apart),
+      ...namesOf(FIFO_WORDS, { unsupported: FIFO }),
+      ...namesOf(SCRIPT_WORDS, { note: "it is not run here: a unit can do so" }),
       ...{ net_namespace: namespace, net_namespace_ipvs: namespace },
       linkbeat_use_polling: { note: VRRP },
     };
@@ -123,9 +145,8 @@ class Translator {
 
   #group(statement: Statement): void {
     const name = this.#reader.one(statement, "name");
-    if (!name) return;
-    if (!statement.block) this.#reader.complain(name, "has no block, must have one in braces");
-    else if (this.#groups.has(name.text)) {
+    if (!this.#reader.enter(statement) || !name) return;
+    if (this.#groups.has(name.text)) {
       this.#reader.complain(name, `there is a virtual_server_group ${quote(name.text)} already`);
     } else this.#groups.set(name.text, statement);
   }
@@ -137,10 +158,12 @@ class Translator {
     let weight = 1;
     reader.block(statement, {
       file: (s) => path = reader.text(s),
-      weight: (s) => weight = fileWeight(reader, s)?.value ?? weight,
+      weight: (s) => weight = fileWeight(reader, s, TRACK_WEIGHT_MOST)?.value ?? weight,
       init_file: { unsupported: "this program writes no such files" },
     });
-    if (name && path) this.#files.set(name.text, { path: path.value, weight });
+    if (name && this.#files.has(name.text)) {
+      reader.complain(name, `there is a track_file ${quote(name.text)} already`);
+    } else if (name && path) this.#files.set(name.text, { path: path.value, weight });
     else if (name) {
       reader.complain(name, `track_file ${quote(name.text)} has no file, must have one`);
     }
@@ -152,9 +175,13 @@ class Translator {
     for (let at = 0; at < rest.length; at += 2) {
       const [name, value] = [rest[at]!, rest[at + 1]];
       const key = names[name.text];
-      if (!key || !value) this.#reader.complain(name, "must be tcp, tcpfin or udp, and seconds");
+      if (!key) {
+        this.#reader.complain(name, `${quote(name.text)}: must be tcp, tcpfin or udp`);
+        return;
+      }
+      if (!value) this.#reader.complain(name, `${name.text} has no value, must have one`);
       else {
-        const said = this.#reader.wholeOf(value, 1, 2_147_483);
+        const said = this.#reader.wholeOf(value, 1, TIMEOUT_MOST_S);
         if (said) draft.set(key, `${said.value}s`, value);
       }
     }
@@ -176,17 +203,28 @@ class Translator {
     for (let at = 0; at < rest.length; at += 2) {
       const [name, value] = [rest[at]!, rest[at + 1]];
       const key = names[name.text];
-      if (key && value) draft.set(key, value.text, value);
-      else {
+      if (!key) {
         reader.unsupported(
           name,
           `${quote(name.text)}: a daemon that follows a VRRP instance is not ` +
             "supported, must be id, maxlen, port, ttl or group",
         );
-        if (name.text !== "inst") at--;
+        return;
       }
+      if (!value) {
+        reader.complain(name, `${name.text} has no value, must have one`);
+        return;
+      }
+      if (key === "group") this.#checkGroup(value);
+      draft.set(key, value.text, value);
     }
     this.#host.set("sync-daemon", draft, keyword);
+  }
+
+  #checkGroup(word: Word): void {
+    const address = parseAddress(word.text);
+    if (address === undefined || /^(?:22[4-9]\.|23\d\.|ff)/.test(address)) return;
+    this.#reader.complain(word, `${quote(word.text)}: must be a multicast address, as 224.0.0.81`);
   }
 
   translation(): Translation {
@@ -201,31 +239,53 @@ class Translator {
 
   #service(block: ServiceBlock, list: DraftList): void {
     const reader = this.#reader;
-    for (const target of targetsOf(reader, block, this.#groups)) {
+    const targets = targetsOf(reader, block, this.#groups);
+    this.#checkSorry(block);
+    if (block.servers.length === 0) {
+      const text = "virtual_server without a real_server is not supported";
+      if (!block.isBroken && targets.length > 0) reader.unsupported(block.word, text);
+      return;
+    }
+    // One of a group's is enough for all of them.
+    const isForced = !block.persistence &&
+      targets.some((target) => target.kind === "addresses" && target.port === 0);
+    for (const target of targets) {
       this.#count += target.kind === "mark" ? 1 : target.addresses.length;
       if (this.#count > SERVICES_LIMIT) {
         reader.complain(block.word, `with it there are more than ${SERVICES_LIMIT} services`);
         return;
       }
-      list.add(this.#entry(block, target), target.word);
+      if (this.#isOfFamily(block, target)) {
+        list.add(this.#entry(block, target, isForced), target.word);
+      }
     }
   }
 
-  #entry(block: ServiceBlock, target: Target): DraftMap {
+  #checkSorry({ saysSorry, sorryMethod, sorryInhibit }: ServiceBlock): void {
+    if (saysSorry) return;
+    const said = [["lvs_method", sorryMethod], ["inhibit", sorryInhibit]] as const;
+    for (const [end, each] of said) {
+      const text = `sorry_server_${end} has no sorry_server beside it, must have one`;
+      if (each) this.#reader.complain(each.word, text);
+    }
+  }
+
+  #entry(block: ServiceBlock, target: Target, isForced: boolean): DraftMap {
     const { word, protocol, scheduler, flags, onePacket, omega, timing } = block;
     const entry = new DraftMap(target.word);
     if (target.kind === "mark") entry.set("mark", target.mark, target.word);
     else {
       entry.set("address", target.addresses.length === 1 ? target.addresses[0]! : target.addresses);
       entry.set("port", target.port).set("protocol", protocol?.value ?? "udp", protocol?.word);
-      if (!protocol) entry.notes.push("no protocol was written, which is UDP there");
+      if (!protocol) entry.notes.push("no protocol is written, which is UDP");
     }
     entry.set("scheduler", scheduler?.value ?? SCHEDULER, scheduler?.word);
     if (flags[0]) entry.set("scheduler-flags", flags.map(({ value }) => value), flags[0].word);
     setMethod(entry, block.method);
     const isUdp = target.kind === "mark" || (protocol?.value ?? "udp") === "udp";
-    if (onePacket?.value && isUdp) entry.set("one-packet", true, onePacket.word);
-    this.#persistence(entry, block, target);
+    if (onePacket && isUdp) entry.set("one-packet", true, onePacket.word);
+    else if (onePacket) this.#reader.note(onePacket.word, "ops: it is for UDP alone");
+    this.#persistence(entry, block, target, isForced);
     if (timing.alpha?.value) entry.set("start", "proven", timing.alpha.word);
     if (omega?.value) entry.set("notify-end", true, omega.word);
     entry.set("when-failed", block.inhibit?.value ? "inhibit" : "remove", block.inhibit?.word);
@@ -233,43 +293,51 @@ class Translator {
     const scripts = block.scripts.map((each) => this.#notify(each));
     if (scripts.length > 0) entry.set("notify", listOf(word, scripts));
     const servers = listOf(word, block.servers.map((each) => this.#server(block, each, target)));
-    this.#checkFamily(block, target);
     entry.set("servers", servers);
     this.#sorry(entry, block, target);
     return entry;
   }
 
-  #persistence(entry: DraftMap, block: ServiceBlock, target: Target): void {
+  #persistence(entry: DraftMap, block: ServiceBlock, target: Target, isForced: boolean): void {
     const { persistence, granularity, engine, word } = block;
-    const isForced = target.kind !== "mark" && target.port === 0 && !persistence;
-    if (!persistence && !isForced && !granularity && !engine) return;
+    if (engine && !persistence && !isForced && !granularity) {
+      const text = "persistence_engine without persistence_timeout does nothing: must have both";
+      this.#reader.complain(engine.word, text);
+    }
+    if (!persistence && !isForced && !granularity) return;
     const draft = new DraftMap(persistence?.word ?? word);
     draft.set("timeout", `${persistence?.value ?? PERSISTENCE_S}s`, persistence?.word);
-    if (granularity) {
-      const { value, word: at } = granularity;
-      const prefix = /^\d{1,3}$/.test(value) ? Number(value) : undefined;
-      if (prefix !== undefined) draft.set("prefix", prefix, at);
-      else if (parseNetmask(value)) draft.set("mask", value, at);
-      else this.#reader.complain(at, `${quote(value)}: must be a mask, or how many bits it has`);
-    }
+    if (granularity) this.#granularity(draft, granularity, familyOf(block, target));
     draft.set("engine", engine?.value, engine?.word);
     if (isForced) draft.notes.push("a service of every port is always persistent");
     entry.set("persistence", draft, draft.word);
   }
 
+  /** keepalived takes 24 for 0.0.0.24. */
+  #granularity(draft: DraftMap, { value, word }: Said<string>, family: Family): void {
+    const reader = this.#reader;
+    if (family === "ipv6") draft.set("prefix", reader.wholeOf(word, 1, 128)?.value, word);
+    else if (parseNetmask(value)) draft.set("mask", value, word);
+    else reader.complain(word, `${quote(value)}: must be a mask of IPv4, as 255.255.255.0`);
+  }
+
   /** More than there is cannot be demanded: there, it is reduced too. */
-  #quorum(entry: DraftMap, { quorum, hysteresis, servers, word }: ServiceBlock): void {
+  #quorum(entry: DraftMap, block: ServiceBlock): void {
+    const { quorum, hysteresis, servers, word } = block;
     if (!quorum && !hysteresis) return;
-    const total = servers.reduce((sum, { weight }) => sum + (weight?.value ?? 1), 0);
+    const weightOf = ({ weight }: ServerBlock) => (weight ?? block.weight)?.value ?? 1;
+    const total = servers.reduce((sum, server) => sum + weightOf(server), 0);
     const wanted = quorum?.value ?? 1;
     const needed = Math.max(1, Math.min(wanted, total));
     const asked = hysteresis?.value ?? 0;
     const kept = Math.min(asked, needed - 1);
     const draft = new DraftMap(quorum?.word ?? word).set("weight", needed, quorum?.word);
-    if (needed < wanted) draft.notes.push(`${wanted} is more than all servers have: ${needed}`);
+    if (needed < wanted) {
+      draft.notes.push(`a quorum of ${wanted} is more than all servers have: it is ${needed}`);
+    }
     if (kept > 0) draft.set("hysteresis", kept, hysteresis?.word);
     if (kept < asked) {
-      draft.notes.push(`a hysteresis of ${asked} must be under the quorum: ${kept}`);
+      draft.notes.push(`a hysteresis of ${asked} must be under the quorum: it is ${kept}`);
     }
     entry.set("quorum", draft, draft.word);
   }
@@ -284,7 +352,8 @@ class Translator {
     const draft = new DraftMap(word).set("address", address.value, address.word);
     const written = port?.value;
     draft.set("port", this.#portOf(written, method ?? service.method, target), port?.word);
-    draft.set("weight", weight?.value, weight?.word);
+    const effective = weight ?? service.weight;
+    draft.set("weight", effective?.value, effective?.word);
     setMethod(draft, method);
     if (inhibit && inhibit.value !== service.inhibit?.value) {
       draft.set("when-failed", inhibit.value ? "inhibit" : "remove", inhibit.word);
@@ -296,28 +365,28 @@ class Translator {
     const own = this.#portOf(written, method ?? service.method, target);
     const place: CheckerPlace = {
       ...{ service: service.timing, server: timing, ssl: this.#ssl, files: this.#files },
+      address: address.value,
       host: block.host?.value ?? service.host?.value,
       // Checkers keep the port that was written, whatever the server gets.
       port: written !== undefined && written !== own ? written : undefined,
-      weight: weight?.value ?? 1,
+      weight: effective?.value ?? 1,
       user: this.#user?.value,
     };
-    const checks = block.checkers.map((each) => draftCheck(this.#reader, each, place))
+    const checks = this.#checkers(block).map((each) => draftCheck(this.#reader, each, place))
       .filter((each) => each !== undefined);
-    this.#checkWeights(block);
     if (checks.length === 1) draft.set("check", checks[0]!, checks[0]!.word);
     else if (checks.length > 1) draft.set("checks", listOf(word, checks));
     return draft;
   }
 
   /** Two that set a weight would each add their part there; here the least counts. */
-  #checkWeights({ checkers }: ServerBlock): void {
-    const [, second] = checkers.filter(({ dynamic }) => dynamic?.value);
-    if (!second) return;
-    this.#reader.unsupported(
-      second.word,
-      `${second.type}: only one check of a server can set its weight`,
-    );
+  #checkers({ checkers }: ServerBlock): readonly Checker[] {
+    const [, ...more] = checkers.filter((each) => isWeighing(each, this.#files));
+    for (const { type, word } of more) {
+      const text = `a second ${type} that sets its server's weight is not supported`;
+      this.#reader.unsupported(word, text);
+    }
+    return checkers.filter((each) => !more.includes(each));
   }
 
   /** What the server gets: without masquerading the service's, of a mark none. */
@@ -340,23 +409,42 @@ class Translator {
     entry.set("sorry", draft, address.word);
   }
 
-  /** Of a mark, the servers say the family. */
-  #checkFamily({ servers }: ServiceBlock, target: Target): void {
-    if (target.kind !== "mark" || target.family === undefined) return;
-    const wanted = target.family === "inet6" ? "ipv6" : "ipv4";
+  /** Of a mark, the servers say the family, and all must be of one. */
+  #isOfFamily(block: ServiceBlock, target: Target): boolean {
+    const reader = this.#reader;
+    const family = familyOf(block, target);
+    const { family: said, servers } = block;
+    if (target.kind === "addresses") {
+      if (!said || (said.value === "inet6") === (family === "ipv6")) return true;
+      const must = `must be ${family === "ipv6" ? "inet6" : "inet"}, as ${target.addresses[0]} is`;
+      reader.complain(said.word, `${quote(said.value)}: ${must}`);
+      return false;
+    }
+    const { family: own = said?.value } = target;
+    const wanted = own === undefined ? family : FAMILIES[own];
     const other = servers.find(({ address }) => addressFamily(address.value) !== wanted);
-    if (!other) return;
-    const text = "a mark of another family than its servers is not supported";
-    this.#reader.unsupported(target.word, text);
+    if (!other) return true;
+    const text = own === undefined
+      ? "a mark with servers of both families is not supported"
+      : `a mark of ${own} with servers of the other family is not supported`;
+    reader.unsupported(target.word, text);
+    return false;
   }
+}
+
+const FAMILIES = { inet: "ipv4", inet6: "ipv6" } as const;
+
+function familyOf({ servers }: ServiceBlock, target: Target): Family {
+  const address = target.kind === "mark" ? servers[0]?.address.value : target.addresses[0];
+  return address === undefined ? "ipv4" : addressFamily(address);
 }
 
 /** What begins blocks of the VRRP half. */
 const TOP_OF_VRRP =
-  /^(?:vrrp_|static_|track_process$|linkbeat_|interface_up_down_delays$|garp_group$)/;
+  /^(?:vrrp_|static_|track_(?:process|group)$|linkbeat_|interface_up_down_delays$|garp_group$)/;
 
 function globalFallback(word: string) {
-  if (OF_VRRP.test(word)) return { note: VRRP };
+  if (OF_VRRP.test(word) || VRRP_WORDS.includes(word)) return { note: VRRP };
   const isOwn = OWN_PROCESS.test(word) || OWN_WORDS.includes(word);
   return isOwn ? { note: "it is about keepalived's own process" } : undefined;
 }

@@ -22,6 +22,7 @@ export interface ReadKeepalivedOptions {
   /** What keepalived's option -i says; without that it is the first part of the host's name. */
   readonly configId: string | undefined;
   readonly env: (name: string) => string | undefined;
+  readonly cwd?: string | undefined;
   readonly report: Report;
   /** Throws a ConfigError: an UnfitFileError for what is not there or is no text file at all. */
   readonly readFile: (path: string) => string;

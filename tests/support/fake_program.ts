@@ -7,6 +7,7 @@ import { processOutput } from "../../src/cli/output.ts";
 import { runCli } from "../../src/cli/program.ts";
 import { MemoryIpvsTable } from "../../src/kernel/memory/ipvs_table.ts";
 import { FakeDataplane, fakeGround } from "./fake_dataplane.ts";
+import { NO_PROBER } from "./run_host.ts";
 
 function openGround(): Promise<CareGround> {
   const dataplane = new FakeDataplane();
@@ -28,6 +29,7 @@ Deno.exit(
       openIpvsTable,
       care: careHost(openGround),
       services: runHost(openGround, () => ({ list: () => Promise.resolve([]), close() {} })),
+      prober: NO_PROBER,
       runDemo: demoRunner(openGround),
     }),
     debug: false,

@@ -1,11 +1,12 @@
 import type { CareWorld } from "./src/care/run.ts";
 import { openGround } from "./src/care/ground.ts";
-import { careHost, demoRunner, probeHost, runHost } from "./src/cli/care_host.ts";
+import { careHost, demoRunner, doctorHost, probeHost, runHost } from "./src/cli/care_host.ts";
 import { processHost } from "./src/cli/host.ts";
 import { runCli } from "./src/cli/program.ts";
 import { processOutput } from "./src/cli/output.ts";
 import { reportError } from "./src/cli/report.ts";
 import { systemClock } from "./src/clock.ts";
+import { ProcessRunner } from "./src/kernel/command/runner.ts";
 import { ProcModules } from "./src/kernel/proc_modules.ts";
 import { ProcSysctl } from "./src/kernel/proc_sysctl.ts";
 import { openIpvsTable as openTable, openLinks, parseTransport } from "./src/kernel/select.ts";
@@ -49,6 +50,14 @@ Deno.exit(
       care: careHost(ground),
       services: runHost(ground, () => openLinks(transport())),
       prober: probeHost(),
+      doctor: doctorHost({
+        clock: systemClock,
+        modules: new ProcModules(),
+        sysctl: new ProcSysctl(),
+        openLinks: () => openLinks(transport()),
+        openTable: (modules) => openTable({ backend: undefined, transport: transport() }, modules),
+        run: async (argv) => (await new ProcessRunner().run(argv)).stdout,
+      }),
       runDemo: demoRunner(ground),
     }),
     debug,

@@ -45,6 +45,19 @@ export const RULES: readonly Rule[] = [
     may: ["src/model/", "src/desired/", "src/health/", "src/config/", "src/errors.ts"],
     why: "the plan is a pure function",
   },
+  {
+    from: "src/doctor/judge",
+    may: [
+      ...["src/doctor/facts.ts", "src/doctor/finding.ts", "src/doctor/mends.ts"],
+      ...["src/doctor/wanted.ts", "src/model/", "src/config/", "src/errors.ts"],
+    ],
+    why: "a judgement is a pure function",
+  },
+  {
+    from: "src/generate/",
+    may: ["src/model/", "src/errors.ts", "src/config/"],
+    why: "what is generated is a pure function of what is asked for",
+  },
   { from: "src/ipvsadm/", may: ["src/model/", "src/errors.ts"], why: "a language is pure" },
 ];
 

@@ -28,7 +28,11 @@ import { configureLogs } from "../log.ts";
 import { isSignalBlocked, takeSignal } from "../sys/blocked_signal.ts";
 import { readKernelFile } from "../sys/kernel_file.ts";
 import { runDemo } from "../demo/demo.ts";
+import { applyFix } from "../doctor/fix.ts";
+import { gatherFacts } from "../doctor/gather.ts";
+import { type DoctorParts, doctorWorld, fixTools } from "../doctor/world.ts";
 import type { CareHost } from "./care.ts";
+import type { DoctorHost } from "./doctor.ts";
 import type { ProbeHost } from "./probe.ts";
 import type { CliHost } from "./program.ts";
 import type { RunHost } from "./run.ts";
@@ -98,6 +102,18 @@ export function probeHost(): ProbeHost {
     clock: systemClock,
     makeProbe: (check) => makeProbe(check, { clock: systemClock }),
     lookUp,
+    get hasColors() {
+      return hasColors();
+    },
+  };
+}
+
+export function doctorHost(parts: DoctorParts): DoctorHost {
+  const world = doctorWorld(parts);
+  return {
+    exists: (path) => world.files.exists(path),
+    look: (wanted, before) => gatherFacts(wanted, world, before),
+    fix: (fix) => applyFix(fix, fixTools(parts)),
     get hasColors() {
       return hasColors();
     },

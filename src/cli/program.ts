@@ -8,7 +8,9 @@ import type { IpvsTable } from "../kernel/ipvs_table.ts";
 import { addCare, type CareHost } from "./care.ts";
 import type { DemoOptions } from "../demo/demo.ts";
 import { addDemo } from "./demo.ts";
+import { addDoctor, type DoctorHost } from "./doctor.ts";
 import { addCompletions } from "./completions.ts";
+import { addGenerate } from "./generate.ts";
 import { addIpvs } from "./ipvs.ts";
 import { addProbe, type ProbeHost } from "./probe.ts";
 import { addRun, addRunTools, type RunHost } from "./run.ts";
@@ -22,6 +24,8 @@ export interface CliHost {
   readonly services: RunHost;
   /** Absent where nothing can be asked: then there is no `lvscare probe`. */
   readonly prober: ProbeHost;
+  /** Absent where no host can be looked at: then there is no `lvscare doctor`. */
+  readonly doctor?: DoctorHost;
   /** The kernel's table by that backend, or by the one that suits the host. */
   openIpvsTable(backend?: Backend): Promise<IpvsTable>;
   runDemo(options: DemoOptions): Promise<number>;
@@ -54,7 +58,10 @@ Examples:
   lvscare run -c /etc/lvscare     does so for all services that are written in files
   lvscare demo                    shows that, with servers of its own, and ends
   lvscare probe 10.0.0.1:80       checks one server now, step by step
+  lvscare doctor                  what stands between this host and working virtual servers
   lvscare ipvs -Ln                the kernel's table, as ipvsadm prints it
+  lvscare generate static-pod --help
+                                  what an installation is made of: manifests, units, examples
   lvscare version                 what this is and what it was built from
   lvscare completions bash        a script that completes command lines in bash
 `;
@@ -102,7 +109,10 @@ export function createProgram(context: CliContext): Command {
   program.commandsGroup("Servers:");
   addProbe(program, context.host.prober, context);
   program.commandsGroup("The kernel:");
+  if (context.host.doctor) addDoctor(program, context.host.doctor, context);
   addIpvs(program, context);
+  program.commandsGroup("Installation:");
+  addGenerate(program, context);
   program.commandsGroup("This program:");
   addVersion(program, context);
   addCompletions(program, context);

@@ -1,5 +1,6 @@
 /** A world for `lvscare run` and its like in which nothing is. */
 
+import type { DoctorHost } from "../../src/cli/doctor.ts";
 import type { ProbeHost } from "../../src/cli/probe.ts";
 import type { RunHost } from "../../src/cli/run.ts";
 import { systemClock } from "../../src/clock.ts";
@@ -29,5 +30,13 @@ export const NO_PROBER: ProbeHost = {
     run: () => Promise.resolve({ ok: false, reason: "not here" }),
   }),
   lookUp: () => Promise.resolve(undefined),
+  hasColors: false,
+};
+
+/** A world for `lvscare doctor` in which nothing can be looked at. */
+export const NO_DOCTOR: DoctorHost = {
+  exists: () => false,
+  look: never,
+  fix: never,
   hasColors: false,
 };

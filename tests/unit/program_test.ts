@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { complete } from "../../src/cli/completions.ts";
-import { NO_PROBER, NO_SERVICES } from "../support/run_host.ts";
+import { NO_DOCTOR, NO_PROBER, NO_SERVICES } from "../support/run_host.ts";
 import type { Output } from "../../src/cli/output.ts";
 import { type CliHost, createProgram, runCli } from "../../src/cli/program.ts";
 import { describeError, reportError } from "../../src/cli/report.ts";
@@ -25,6 +25,7 @@ const host: CliHost = {
   care: { env: () => undefined, readHosts: never, runCare: never },
   services: NO_SERVICES,
   prober: NO_PROBER,
+  doctor: NO_DOCTOR,
   runDemo: never,
   openIpvsTable: () => Promise.reject(new LvscareError("no table")),
   readStdin: () => Promise.resolve(""),
@@ -145,7 +146,9 @@ Deno.test("complete() offers what may stand in place of the last word", () => {
       "reload",
       "status",
       "probe",
+      "doctor",
       "ipvs",
+      "generate",
       "version",
       "completions",
     ]],

@@ -128,8 +128,8 @@ class Planner implements Listed {
     const recoveredMs = found?.recoveredMs;
     if (slowStartMs === 0 || recoveredMs === undefined) return weight;
     const elapsedMs = nowMs - recoveredMs;
-    // A clock that was set back must not keep it small for years.
-    if (elapsedMs < 0 || elapsedMs >= slowStartMs) return weight;
+    // It may have come back since the pass began. A clock that was set back must not keep it small for years.
+    if (elapsedMs <= -slowStartMs || elapsedMs >= slowStartMs) return weight;
     this.isTimed = true;
     return Math.max(1, Math.floor((weight * elapsedMs) / slowStartMs));
   }

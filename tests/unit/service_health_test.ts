@@ -298,6 +298,8 @@ Deno.test("a clock that is set back does not keep a server small", () => {
     return [service.servers[0]!.server.weight, isTimed];
   };
   assert.deepEqual(weightAt(3_605_000), [5, true]);
+  // It came back while the pass was under way.
+  assert.deepEqual(weightAt(3_599_990), [1, true]);
   assert.deepEqual(weightAt(5000), [10, false]);
 });
 

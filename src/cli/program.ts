@@ -70,7 +70,7 @@ Examples:
 export async function runCli(args: readonly string[], options: CliOptions): Promise<number> {
   let status = EXIT_OK;
   const context: CliContext = { ...options, setStatus: (value) => status = value };
-  const program = createProgram(context);
+  const program = createProgram(context, args[0]);
   try {
     if (args.length === 0) program.outputHelp();
     else await program.parseAsync([...args], { from: "user" });
@@ -83,8 +83,43 @@ export async function runCli(args: readonly string[], options: CliOptions): Prom
   }
 }
 
-/** The whole tree of commands, as help and completions see it too. */
-export function createProgram(context: CliContext): Command {
+/** Commands that are made together. */
+interface Branch {
+  readonly group: string;
+  /** None for those that need to see all others. */
+  readonly names: readonly string[];
+  readonly add: (program: Command, context: CliContext) => void;
+}
+
+const BRANCHES: readonly Branch[] = [
+  { group: "Virtual servers:", names: ["care"], add: addCare },
+  { group: "Virtual servers:", names: ["run"], add: addRun },
+  { group: "Virtual servers:", names: ["demo"], add: addDemo },
+  {
+    group: "Services in files:",
+    names: ["check", "convert", "plan", "reload", "status"],
+    add: addRunTools,
+  },
+  {
+    group: "Servers:",
+    names: ["probe"],
+    add: (program, context) => addProbe(program, context.host.prober, context),
+  },
+  {
+    group: "The kernel:",
+    names: ["doctor"],
+    add: (program, context) => {
+      if (context.host.doctor) addDoctor(program, context.host.doctor, context);
+    },
+  },
+  { group: "The kernel:", names: ["ipvs"], add: addIpvs },
+  { group: "Installation:", names: ["generate"], add: addGenerate },
+  { group: "This program:", names: ["version"], add: addVersion },
+  { group: "This program:", names: [], add: addCompletions },
+];
+
+/** The tree of commands, as help and completions see it too; of a command that is named, its branch alone. */
+export function createProgram(context: CliContext, word = ""): Command {
   const columns = context.columns ?? 100;
   const program = new Command("lvscare")
     .description("Keeps Linux virtual servers (IPVS) healthy.")
@@ -100,22 +135,12 @@ export function createProgram(context: CliContext): Command {
       getOutHelpWidth: () => columns,
       getOutHasColors: () => false,
     });
-  program.commandsGroup("Virtual servers:");
-  addCare(program, context);
-  addRun(program, context);
-  addDemo(program, context);
-  program.commandsGroup("Services in files:");
-  addRunTools(program, context);
-  program.commandsGroup("Servers:");
-  addProbe(program, context.host.prober, context);
-  program.commandsGroup("The kernel:");
-  if (context.host.doctor) addDoctor(program, context.host.doctor, context);
-  addIpvs(program, context);
-  program.commandsGroup("Installation:");
-  addGenerate(program, context);
-  program.commandsGroup("This program:");
-  addVersion(program, context);
-  addCompletions(program, context);
+  // To make them all takes longer than most of them take to run.
+  const named = BRANCHES.filter(({ names }) => names.includes(word));
+  for (const { group, add } of named.length > 0 ? named : BRANCHES) {
+    program.commandsGroup(group);
+    add(program, context);
+  }
   return program;
 }
 

@@ -167,3 +167,14 @@ Deno.test("complete() offers what may stand in place of the last word", () => {
     assert.deepEqual(complete(program, words).map(({ value }) => value), wanted, words.join(" "));
   }
 });
+
+Deno.test("a command that is named is made as it is made among all others", () => {
+  const context = { output: capture(), host, debug: false, setStatus: () => {} };
+  const all = createProgram(context).commands;
+  assert.ok(all.length >= 13, `found ${all.length}`);
+  for (const command of all) {
+    const alone = createProgram(context, command.name()).commands;
+    const found = alone.find((each) => each.name() === command.name());
+    assert.equal(found?.helpInformation(), command.helpInformation(), command.name());
+  }
+});

@@ -12,7 +12,7 @@ const LENGTHS = `
   22 21 20 22 22 23 23 21 23 22 22 24 21 22 23 23 21 21 22 21 23 22 23 23 20 22 22 22 23 22 22 23
   26 26 20 19 22 23 22 25 26 26 26 27 27 26 24 25 19 21 26 27 27 26 27 24 21 21 26 26 28 27 27 27
   20 24 20 21 22 21 21 23 22 22 25 25 24 24 26 23 26 27 26 26 27 27 27 27 27 28 27 27 27 27 27 26
-  30`.trim().split(/\s+/).map(Number);
+  30`;
 
 /** Ends the text, and must never be there. */
 const EOS = 256;
@@ -25,19 +25,22 @@ interface Codes {
   readonly symbols: readonly number[];
 }
 
-const BY_LENGTH = codesByLength();
+let byLength: readonly Codes[] | undefined;
 
+/** Made when it is first needed: most programs never do. */
 function codesByLength(): Codes[] {
+  const lengths = LENGTHS.trim().split(/\s+/).map(Number);
   let first = 0;
   return Array.from({ length: LONGEST + 1 }, (_, length) => {
-    const symbols = LENGTHS.flatMap((bits, symbol) => bits === length ? [symbol] : []);
-    const codes = { first, symbols };
+    const symbols = lengths.flatMap((bits, symbol) => bits === length ? [symbol] : []);
+    const own = { first, symbols };
     first = 2 * (first + symbols.length);
-    return codes;
+    return own;
   });
 }
 
 export function decodeHuffman(bytes: Uint8Array): Uint8Array {
+  const codes = byLength ??= codesByLength();
   const text: number[] = [];
   let code = 0;
   let length = 0;
@@ -46,7 +49,7 @@ export function decodeHuffman(bytes: Uint8Array): Uint8Array {
       code = code << 1 | byte >> shift & 1;
       length++;
       // Every row of bits is a symbol or the beginning of one: no code is longer than the longest.
-      const { first, symbols } = BY_LENGTH[length]!;
+      const { first, symbols } = codes[length]!;
       const symbol = symbols[code - first];
       if (symbol === undefined) continue;
       if (symbol === EOS) throw malformed("its headers have the Huffman code of EOS");

@@ -1,6 +1,13 @@
 import type { CareWorld } from "./src/care/run.ts";
 import { openGround } from "./src/care/ground.ts";
-import { careHost, demoRunner, doctorHost, probeHost, runHost } from "./src/cli/care_host.ts";
+import {
+  careHost,
+  demoRunner,
+  doctorHost,
+  installHost,
+  probeHost,
+  runHost,
+} from "./src/cli/care_host.ts";
 import { processHost } from "./src/cli/host.ts";
 import { runCli } from "./src/cli/program.ts";
 import { processOutput } from "./src/cli/output.ts";
@@ -58,6 +65,10 @@ Deno.exit(
         openTable: (modules) => openTable({ backend: undefined, transport: transport() }, modules),
         run: async (argv) => (await new ProcessRunner().run(argv)).stdout,
       }),
+      // A unit may take as long to start as systemd lets it: 90 seconds.
+      installer: installHost(async (argv) =>
+        (await new ProcessRunner().run(argv, { timeoutMs: 120_000 })).stdout
+      ),
       runDemo: demoRunner(ground),
     }),
     debug,

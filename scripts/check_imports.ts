@@ -54,6 +54,11 @@ export const RULES: readonly Rule[] = [
     why: "a judgement is a pure function",
   },
   {
+    from: "src/install/plan.ts",
+    may: ["src/generate/", "src/install/config.ts", "src/install/tree.ts", "src/errors.ts"],
+    why: "what an installation takes is a pure function of what is there",
+  },
+  {
     from: "src/generate/",
     may: ["src/model/", "src/errors.ts", "src/config/"],
     why: "what is generated is a pure function of what is asked for",

@@ -115,6 +115,8 @@ function kernelGround(
     choice: kernel.choice,
     farewell: "leaving everything in place",
     async ready({ schedulers, families }, say) {
+      // Nothing is cared for yet, which no host is too bare for.
+      if (schedulers.length === 0) return;
       const chosen = await kernel.chooseRules(families);
       if (chosen !== undefined) say.info(chosen);
       try {

@@ -24,15 +24,21 @@ import { unitOf } from "../care/instance.ts";
 import { systemClock } from "../clock.ts";
 import { LvscareError } from "../errors.ts";
 import { makeProbe } from "../health/probes/make.ts";
+import { buildInfo } from "../build_info.ts";
+import { hostSystemctl } from "../install/systemctl.ts";
+import { openTree } from "../install/tree.ts";
 import { configureLogs } from "../log.ts";
 import { isSignalBlocked, takeSignal } from "../sys/blocked_signal.ts";
-import { readKernelFile } from "../sys/kernel_file.ts";
+import { kernelFileExists, readKernelFile } from "../sys/kernel_file.ts";
+import { openLibc } from "../sys/libc.ts";
+import { kernelMonotonicUs } from "../sys/notify_socket.ts";
 import { runDemo } from "../demo/demo.ts";
 import { applyFix } from "../doctor/fix.ts";
 import { gatherFacts } from "../doctor/gather.ts";
 import { type DoctorParts, doctorWorld, fixTools } from "../doctor/world.ts";
 import type { CareHost } from "./care.ts";
 import type { DoctorHost } from "./doctor.ts";
+import type { InstallHost } from "./install.ts";
 import type { ProbeHost } from "./probe.ts";
 import type { CliHost } from "./program.ts";
 import type { RunHost } from "./run.ts";
@@ -117,6 +123,30 @@ export function doctorHost(parts: DoctorParts): DoctorHost {
     get hasColors() {
       return hasColors();
     },
+  };
+}
+
+/** `run` gives what a program printed. */
+export function installHost(
+  run: (argv: readonly [string, ...string[]]) => Promise<string>,
+): InstallHost {
+  return {
+    get program() {
+      return buildInfo().base === "source" ? undefined : Deno.execPath();
+    },
+    get isRoot() {
+      return openLibc({ geteuid: { parameters: [], result: "u32" } }).geteuid() === 0;
+    },
+    get folder() {
+      return Deno.cwd();
+    },
+    openTree,
+    systemctl: hostSystemctl({
+      run,
+      isBooted: () => kernelFileExists("/run/systemd/system"),
+      wallMs: () => systemClock.wallMs(),
+      monotonicMs: () => Number(kernelMonotonicUs()) / 1000,
+    }),
   };
 }
 

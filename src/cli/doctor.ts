@@ -68,7 +68,7 @@ const OWN_FLAGS: readonly FlagShape[] = [
 export function addDoctor(program: Command, host: DoctorHost, context: CliContext): void {
   const command: Command = program.command("doctor");
   command
-    .description("say what stands between this host and working virtual servers; status 3 or 1")
+    .description("say what stands between this host and working virtual servers, and what mends it")
     .configureHelp({
       optionTerm: ({ flags }) => flags.replace(SWITCH_VALUE, ""),
       optionDescription: ({ description }) => description,

@@ -5,7 +5,7 @@ import { readKernelFile } from "../sys/kernel_file.ts";
 import type { CliHost } from "./program.ts";
 
 export function processHost(
-  kernel: Pick<CliHost, "openIpvsTable" | "care" | "services" | "prober" | "doctor" | "runDemo">,
+  kernel: Omit<CliHost, "readStdin" | "readTextFile" | "confirm">,
 ): CliHost {
   return {
     ...kernel,

@@ -11,6 +11,7 @@ import { addDemo } from "./demo.ts";
 import { addDoctor, type DoctorHost } from "./doctor.ts";
 import { addCompletions } from "./completions.ts";
 import { addGenerate } from "./generate.ts";
+import { addInstall, type InstallHost } from "./install.ts";
 import { addIpvs } from "./ipvs.ts";
 import { addProbe, type ProbeHost } from "./probe.ts";
 import { addRun, addRunTools, type RunHost } from "./run.ts";
@@ -26,6 +27,8 @@ export interface CliHost {
   readonly prober: ProbeHost;
   /** Absent where no host can be looked at: then there is no `lvscare doctor`. */
   readonly doctor?: DoctorHost;
+  /** Absent where nothing can be installed: then there is no `lvscare install`. */
+  readonly installer?: InstallHost;
   /** The kernel's table by that backend, or by the one that suits the host. */
   openIpvsTable(backend?: Backend): Promise<IpvsTable>;
   runDemo(options: DemoOptions): Promise<number>;
@@ -62,6 +65,7 @@ Examples:
   lvscare ipvs -Ln                the kernel's table, as ipvsadm prints it
   lvscare generate static-pod --help
                                   what an installation is made of: manifests, units, examples
+  sudo ./lvscare install          this program as a service of the host
   lvscare version                 what this is and what it was built from
   lvscare completions bash        a script that completes command lines in bash
 `;
@@ -114,6 +118,14 @@ const BRANCHES: readonly Branch[] = [
   },
   { group: "The kernel:", names: ["ipvs"], add: addIpvs },
   { group: "Installation:", names: ["generate"], add: addGenerate },
+  {
+    group: "Installation:",
+    names: ["install", "uninstall"],
+    add: (program, context) => {
+      const { installer } = context.host;
+      if (installer) addInstall(program, installer, completionScript, context);
+    },
+  },
   { group: "This program:", names: ["version"], add: addVersion },
   { group: "This program:", names: [], add: addCompletions },
 ];
@@ -142,6 +154,15 @@ export function createProgram(context: CliContext, word = ""): Command {
     add(program, context);
   }
   return program;
+}
+
+/** What `lvscare completions` prints. */
+async function completionScript(shell: string, context: CliContext): Promise<string> {
+  let text = "";
+  const output = { ...context.output, out: (more: string) => void (text += more) };
+  const program = createProgram({ ...context, output });
+  await program.parseAsync(["completions", shell], { from: "user" });
+  return text;
 }
 
 function toUsageError(

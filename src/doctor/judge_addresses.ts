@@ -13,8 +13,7 @@ import { keyFamily } from "../model/ipvs.ts";
 import { type InterfaceAddress, type Link, printInterfaceAddress } from "../model/link.ts";
 import { type HostFacts, type Neighbour, valueOf } from "./facts.ts";
 import type { Finding } from "./finding.ts";
-import { addAddress, bringUp, removeAddress, sysctlLine } from "./mends.ts";
-import { QUIET_ARP } from "./mends.ts";
+import { addAddress, bringUp, QUIET_ARP, removeAddress, sysctlLine } from "./mends.ts";
 import {
   type Case,
   countOf,
@@ -33,10 +32,10 @@ export function judgeAddresses(facts: HostFacts, wanted: Case): Finding[] {
     judgeAddress(address, service, { devices, isKernel: wantsIpvs(wanted) })
   );
   if (wrong.length > 0) return wrong.map((finding) => ({ id, ...finding }));
-  const are = addresses.length === 1 ? "is" : "are";
-  const text = `${countOf(addresses.length, "virtual address", "virtual addresses")} ${are} ` +
-    "where packets for them are looked at, and on no wrong device";
-  return [{ id, level: "ok", text: addresses.length === 1 ? singular(text) : text }];
+  const [are, them] = addresses.length === 1 ? ["is", "it"] : ["are", "them"];
+  const what = countOf(addresses.length, "virtual address", "virtual addresses");
+  const text = `${what} ${are} where packets for ${them} are looked at, and on no wrong device`;
+  return [{ id, level: "ok", text }];
 }
 
 /** Services of one address may lead packets to it in several ways. */
@@ -49,10 +48,6 @@ function eachInItsMode(wanted: Case): Iterable<readonly [Address, ServiceConfig]
     if (!found.has(name)) found.set(name, [key.address, service]);
   }
   return found.values();
-}
-
-function singular(text: string): string {
-  return text.replace("packets for them are", "packets for it are");
 }
 
 interface Place {
@@ -68,7 +63,6 @@ function judgeAddress(
   { devices, isKernel }: Place,
 ): Verdict[] {
   const places = placesOf(address, devices);
-  const { family, alone } = { family: addressFamily(address), alone: hostAddress(address) };
   switch (mode.kind) {
     case "link":
       return places.filter(({ device }) => device !== mode.device).map(({ device, found }) => ({
@@ -83,10 +77,10 @@ function judgeAddress(
       if (places.length > 0 || (!isKernel && isWildcard(address)) || isLoopback(address)) return [];
       return [{
         level: "warn",
-        text: `${address} is on no device of this host: ${FAMILY[family]} packets for it come to ` +
+        text: `${address} is on no device of this host: packets for it come to ` +
           `${isKernel ? "IPVS" : "the proxy"} only where something else puts it there (VRRP) or ` +
           "leads them here",
-        ...addAddress(alone, "lo"),
+        ...addAddress({ address, prefix: familyBits(addressFamily(address)) }, "lo"),
       }];
   }
 }
@@ -95,10 +89,6 @@ const FAMILY = { ipv4: "IPv4", ipv6: "IPv6" } as const;
 
 function isWildcard(address: Address): boolean {
   return addressToBytes(address).every((byte) => byte === 0);
-}
-
-function hostAddress(address: Address): InterfaceAddress {
-  return { address, prefix: familyBits(addressFamily(address)) };
 }
 
 function judgeGateway(

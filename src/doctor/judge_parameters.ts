@@ -193,10 +193,11 @@ export function judgeForwarding(facts: HostFacts, wanted: Case): Finding[] {
   return findings;
 }
 
-/** Devices that packets come in by. */
+/** Devices that packets of other hosts come in by; a container's has no address here. */
 function openDevices(facts: HostFacts): readonly Link[] {
-  return (valueOf(facts.devices) ?? []).filter(({ name, up, kind }) =>
-    up && name !== "lo" && kind !== "dummy"
+  return (valueOf(facts.devices) ?? []).filter(({ name, up, kind, addresses }) =>
+    up && name !== "lo" && kind !== "dummy" &&
+    addresses.some(({ address }) => addressFamily(address) === "ipv4")
   );
 }
 

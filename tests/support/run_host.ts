@@ -1,6 +1,7 @@
 /** A world for `lvscare run` and its like in which nothing is. */
 
 import type { DoctorHost } from "../../src/cli/doctor.ts";
+import type { InstallHost } from "../../src/cli/install.ts";
 import type { ProbeHost } from "../../src/cli/probe.ts";
 import type { RunHost } from "../../src/cli/run.ts";
 import { systemClock } from "../../src/clock.ts";
@@ -39,4 +40,15 @@ export const NO_DOCTOR: DoctorHost = {
   look: never,
   fix: never,
   hasColors: false,
+};
+
+/** A world for `lvscare install` in which there is no program. */
+export const NO_INSTALLER: InstallHost = {
+  program: undefined,
+  isRoot: false,
+  folder: "/",
+  openTree: () => {
+    throw new LvscareError("not here");
+  },
+  systemctl: { look: never, run: never },
 };

@@ -558,6 +558,14 @@ const PARAMETERS: Cases = {
         "fixable",
       ]],
     },
+    "strict on a container's device, which has no address here": {
+      file: DIRECT,
+      facts: {
+        devices: known([LO, ETH0, link("cali1", ["fe80::1/64"])]),
+        parameters: parameters({ "net.ipv4.conf.cali1.rp_filter": "1" }),
+      },
+      said: [["ok", "rp_filter is strict on no device"]],
+    },
     "of no matter to the rest": {
       file: PLAIN,
       facts: { parameters: parameters({ "net.ipv4.conf.all.rp_filter": "1" }) },
@@ -1023,7 +1031,7 @@ const ADDRESSES: Cases = {
       facts: { devices: known([LO, ETH0]) },
       said: [[
         "warn",
-        "10.0.0.1 is on no device of this host: IPv4 packets for it come to IPVS only where " +
+        "10.0.0.1 is on no device of this host: packets for it come to IPVS only where " +
         "something else puts it there (VRRP) or leads them here",
         "ip addr add 10.0.0.1/32 dev lo",
       ]],
@@ -1033,7 +1041,7 @@ const ADDRESSES: Cases = {
       facts: { devices: known([LO, ETH0]) },
       said: [[
         "warn",
-        "10.0.0.1 is on no device of this host: IPv4 packets for it come to the proxy only where " +
+        "10.0.0.1 is on no device of this host: packets for it come to the proxy only where " +
         "something else puts it there (VRRP) or leads them here",
         "ip addr add 10.0.0.1/32 dev lo",
       ]],

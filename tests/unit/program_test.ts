@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { complete } from "../../src/cli/completions.ts";
-import { NO_DOCTOR, NO_PROBER, NO_SERVICES } from "../support/run_host.ts";
+import { NO_DOCTOR, NO_INSTALLER, NO_PROBER, NO_SERVICES } from "../support/run_host.ts";
 import type { Output } from "../../src/cli/output.ts";
 import { type CliHost, createProgram, runCli } from "../../src/cli/program.ts";
 import { describeError, reportError } from "../../src/cli/report.ts";
@@ -26,6 +26,7 @@ const host: CliHost = {
   services: NO_SERVICES,
   prober: NO_PROBER,
   doctor: NO_DOCTOR,
+  installer: NO_INSTALLER,
   runDemo: never,
   openIpvsTable: () => Promise.reject(new LvscareError("no table")),
   readStdin: () => Promise.resolve(""),
@@ -149,6 +150,8 @@ Deno.test("complete() offers what may stand in place of the last word", () => {
       "doctor",
       "ipvs",
       "generate",
+      "install",
+      "uninstall",
       "version",
       "completions",
     ]],

@@ -402,7 +402,8 @@ class Translator {
     const { address, port } = sorry;
     const method = sorryMethod ?? block.method;
     const draft = new DraftMap(address.word).set("address", address.value);
-    draft.set("port", this.#portOf(port?.value, method, target), port?.word);
+    // There, it has none where none is written, which is the connection's to the kernel.
+    draft.set("port", this.#portOf(port?.value ?? 0, method, target), port?.word);
     draft.set("weight", 1);
     setMethod(draft, sorryMethod);
     if (sorryInhibit?.value) draft.set("inhibit", true, sorryInhibit.word);

@@ -147,9 +147,12 @@ Deno.test("keepalived and lvscare run agree about every file", async (test) => {
 function diag(): string {
   const mem = /MemAvailable: +(\d+)/.exec(Deno.readTextFileSync("/proc/meminfo"))?.[1];
   const cpu = /^cpu +(.*)/.exec(Deno.readTextFileSync("/proc/stat"))![1]!.split(" ").map(Number);
-  const d = cpu.map((v, i) => v - (last[i] ?? 0)); last = cpu;
+  const d = cpu.map((v, i) => v - (last[i] ?? 0));
+  last = cpu;
   const total = d.reduce((a, b) => a + b, 0);
-  return `[mem ${Math.round(Number(mem) / 1024)} MB, busy ${Math.round(100 - 100 * d[3]! / total)}%]`;
+  return `[mem ${Math.round(Number(mem) / 1024)} MB, busy ${
+    Math.round(100 - 100 * d[3]! / total)
+  }%]`;
 }
 let last: number[] = [];
 

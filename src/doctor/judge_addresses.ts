@@ -32,10 +32,9 @@ export function judgeAddresses(facts: HostFacts, wanted: Case): Finding[] {
     judgeAddress(address, service, { devices, isKernel: wantsIpvs(wanted) })
   );
   if (wrong.length > 0) return wrong.map((finding) => ({ id, ...finding }));
-  const [are, them] = addresses.length === 1 ? ["is", "it"] : ["are", "them"];
   const what = countOf(addresses.length, "virtual address", "virtual addresses");
-  const text = `${what} ${are} where packets for ${them} are looked at, and on no wrong device`;
-  return [{ id, level: "ok", text }];
+  const are = addresses.length === 1 ? "is" : "are";
+  return [{ id, level: "ok", text: `${what} ${are} on no wrong device` }];
 }
 
 /** Services of one address may lead packets to it in several ways. */

@@ -108,9 +108,9 @@ function mustBeOne(
 }
 
 const DEFENCES: readonly (readonly [name: string, what: string])[] = [
-  ["drop_entry", "connections are dropped"],
-  ["drop_packet", "packets are dropped"],
-  ["secure_tcp", "TCP is followed by other timeouts"],
+  ["drop_entry", "connections are forgotten at random"],
+  ["drop_packet", "one of several packets is dropped"],
+  ["secure_tcp", "a connection counts as one only after its handshake"],
 ];
 
 /** 1: when memory is short; 2: it is now; 3: always. */
@@ -134,7 +134,7 @@ export function judgeDefence(facts: HostFacts, wanted: Case): Finding[] {
     return [{ id, level: "ok", text }];
   }
   const said = active.map(({ name, what, value }) =>
-    `${name} is ${value} (${what} ${WHEN[value!] ?? "at times"})`
+    `${name} is ${value} (${WHEN[value!] ?? "at times"}: ${what})`
   );
   const text = `${listOf(said)}: IPVS defends itself at the cost of clients; ` +
     "where nothing attacks it, 0 serves them all";

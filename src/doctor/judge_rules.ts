@@ -10,6 +10,7 @@ import {
   listOf,
   markBitOf,
   markedServices,
+  rulesKind,
   servicesOf,
   virtualAddresses,
   wantsIpvs,
@@ -55,6 +56,12 @@ const RESERVED: readonly {
   { owner: "Calico", bits: 0xffff0000, device: /^cali|^vxlan\.calico$/ },
 ];
 
+/** Whoever writes a whole mark where packets come in does so before iptables' table nat, in which ours is set. */
+function isBeforeOurs({ table, chain, marks }: FoundRule): boolean {
+  return ["raw", "mangle"].includes(table) && ["PREROUTING", "OUTPUT"].includes(chain) &&
+    marks.some(({ bits, how }) => bits === ALL && how === "writes");
+}
+
 /** What the bit of the mark collides with. */
 interface Collision {
   readonly owner: string;
@@ -67,7 +74,8 @@ export function judgeMark(facts: HostFacts, wanted: Case): Finding[] {
   const bit = markBitOf(wanted);
   const found = rulesOf(facts);
   if (bit === undefined || !found) return [];
-  const others = found.filter((rule) => !isOurs(rule));
+  const byIptables = rulesKind(wanted, valueOf(facts.hasIptables)) === "iptables";
+  const others = found.filter((rule) => !isOurs(rule) && !(byIptables && isBeforeOurs(rule)));
   const reserved = reservedBits(facts, others);
   const mask = (2 ** bit) >>> 0;
   const id = "mark";
@@ -85,7 +93,9 @@ export function judgeMark(facts: HostFacts, wanted: Case): Finding[] {
   }
   const { owner, where, isDropped } = worst;
   const free = freeBit(others, reserved);
-  const advice = free === undefined
+  const advice = worst.use?.bits === ALL
+    ? "it is so with every bit"
+    : free === undefined
     ? "no bit is free"
     : `bit ${free} is free: ${
       wanted.origin === "flags" ? `--masqueradebit ${free}` : `masquerade-bit: ${free} of host`

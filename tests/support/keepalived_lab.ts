@@ -54,6 +54,7 @@ const RESET_MS = 500;
 const MAIL: Readonly<Record<number, string>> = {
   25: "smtpchecker.keepalived.org",
   2525: "mail.lab.test",
+  2526: "smtpchecker.keepalived.org",
 };
 const [PLAIN, HTTPS] = [9000, 443];
 const TCP_PORTS = [80, 8080, PLAIN, HTTPS, ...Object.keys(MAIL).map(Number)];
@@ -179,10 +180,28 @@ export class LabServer {
       connection,
       this.#conduct === "failing" ? "500" : status,
       this.#conduct === "other" ? OTHER_BODY : BODY,
+      path,
     );
   }
 
-  async #say(connection: Deno.Conn, status: string, body: string): Promise<void> {
+  async #say(connection: Deno.Conn, status: string, body: string, path = ""): Promise<void> {
+    if (path === "/hang") {
+      await write(connection, "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhello");
+      return await untilClosed(connection);
+    }
+    if (path === "/short") {
+      return await write(connection, "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhello");
+    }
+    if (path === "/keep") {
+      await write(connection, "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello");
+      return await untilClosed(connection);
+    }
+    if (path === "/chunked") {
+      return await write(
+        connection,
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n6\r\nhello \r\n5\r\nworld\r\n0\r\n\r\n",
+      );
+    }
     const own = status === "204" ? "" : body;
     const head = `HTTP/1.1 ${status} x\r\nServer: lab\r\nContent-Length: ${own.length}\r\n\r\n`;
     if (this.#conduct === "dripping") await drip(connection, head.slice(0, 20));
@@ -198,6 +217,7 @@ export class LabServer {
     if (!isWelcome) return await write(connection, "501 who are you\r\n");
     await write(connection, /^EHLO/i.test(hello) ? "250-lab\r\n250 HELP\r\n" : "250 lab\r\n");
     await readUntil(connection, "QUIT\r\n");
+    if ((connection.localAddr as Deno.NetAddr).port === 2526) return;
     await write(connection, "221 bye\r\n");
   }
 

@@ -417,8 +417,8 @@ const PARAMETERS: Cases = {
       facts: { parameters: parameters({ "net.ipv4.vs.drop_entry": "3" }) },
       said: [[
         "warn",
-        "net.ipv4.vs.drop_entry is 3 (connections are dropped always): IPVS defends itself at " +
-        "the cost of clients; where nothing attacks it, 0 serves them all",
+        "net.ipv4.vs.drop_entry is 3 (always: connections are forgotten at random): IPVS defends " +
+        "itself at the cost of clients; where nothing attacks it, 0 serves them all",
         "sysctl -w net.ipv4.vs.drop_entry=0",
         "fixable",
       ]],
@@ -429,10 +429,10 @@ const PARAMETERS: Cases = {
       },
       said: [[
         "warn",
-        "net.ipv4.vs.drop_packet is 1 (packets are dropped when memory is short) and " +
-        "net.ipv4.vs.secure_tcp is 2 (TCP is followed by other timeouts now, as memory is " +
-        "short): IPVS defends itself at the cost of clients; where nothing attacks it, 0 serves " +
-        "them all",
+        "net.ipv4.vs.drop_packet is 1 (when memory is short: one of several packets is dropped) " +
+        "and net.ipv4.vs.secure_tcp is 2 (now, as memory is short: a connection counts as one " +
+        "only after its handshake): IPVS defends itself at the cost of clients; where nothing " +
+        "attacks it, 0 serves them all",
         "sysctl -w net.ipv4.vs.drop_packet=0 net.ipv4.vs.secure_tcp=0",
         "fixable",
       ]],
@@ -810,7 +810,26 @@ const RULES: Cases = {
         "warn",
         "mark bit 0 (0x1), by which packets are masqueraded, is also somebody else's (chain X " +
         "of table mangle in nftables writes all of the mark): marks of ours are wiped out, or " +
-        "packets of others masqueraded; bit 0 is free: masquerade-bit: 0 of host",
+        "packets of others masqueraded; it is so with every bit",
+      ]],
+    },
+    "somebody's who writes the whole mark before iptables' table nat": {
+      file: LINK,
+      facts: {
+        rules: known([marked({ table: "mangle", chain: "PREROUTING" }, writes(0xffffffff))]),
+      },
+      said: [["ok", "mark bit 0 (0x1) is used by nobody else"]],
+    },
+    "somebody's who writes the whole mark when nftables may have set ours": {
+      file: fileOf([{}], "host: {masquerade: nftables}\n"),
+      facts: {
+        rules: known([marked({ table: "mangle", chain: "OUTPUT" }, writes(0xffffffff))]),
+      },
+      said: [[
+        "warn",
+        "mark bit 0 (0x1), by which packets are masqueraded, is also somebody else's (chain " +
+        "OUTPUT of table mangle in nftables writes all of the mark): marks of ours are wiped " +
+        "out, or packets of others masqueraded; it is so with every bit",
       ]],
     },
     "Cilium's, which its device tells": {
@@ -1006,14 +1025,14 @@ const ADDRESSES: Cases = {
       file: LINK,
       said: [[
         "ok",
-        "1 virtual address is where packets for it are looked at, and on no wrong device",
+        "1 virtual address is on no wrong device",
       ]],
     },
     "of several": {
       file: fileOf([{}, { address: "10.0.0.2" }]),
       said: [[
         "ok",
-        "2 virtual addresses are where packets for them are looked at, and on no wrong device",
+        "2 virtual addresses are on no wrong device",
       ]],
     },
     "on another device": {
@@ -1050,7 +1069,7 @@ const ADDRESSES: Cases = {
       file: fileOf([{ more: "mode: route, gateway: 192.168.0.9" }]),
       said: [[
         "ok",
-        "1 virtual address is where packets for it are looked at, and on no wrong device",
+        "1 virtual address is on no wrong device",
       ]],
     },
     "a route by way of another": {

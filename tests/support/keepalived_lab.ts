@@ -54,7 +54,6 @@ const RESET_MS = 500;
 const MAIL: Readonly<Record<number, string>> = {
   25: "smtpchecker.keepalived.org",
   2525: "mail.lab.test",
-  2526: "smtpchecker.keepalived.org",
 };
 const [PLAIN, HTTPS] = [9000, 443];
 const TCP_PORTS = [80, 8080, PLAIN, HTTPS, ...Object.keys(MAIL).map(Number)];
@@ -175,37 +174,13 @@ export class LabServer {
     const host = /^host: *(\S+)/im.exec(request)?.[1] ?? "";
     const [, what = "", wanted = ""] = /^\/(\w*)\/?(.*)$/.exec(path) ?? [];
     const seen: Readonly<Record<string, string>> = { as: host, version, named: named ?? "nobody" };
-    const status = what === "status" ? wanted : (seen[what] ?? wanted) === wanted ? "200" : "421";
-    await this.#say(
-      connection,
-      this.#conduct === "failing" ? "500" : status,
-      this.#conduct === "other" ? OTHER_BODY : BODY,
-      path,
-    );
-  }
-
-  async #say(connection: Deno.Conn, status: string, body: string, path = ""): Promise<void> {
-    if (path === "/hang") {
-      await write(connection, "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhello");
-      return await untilClosed(connection);
-    }
-    if (path === "/short") {
-      return await write(connection, "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhello");
-    }
-    if (path === "/keep") {
-      await write(connection, "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello");
-      return await untilClosed(connection);
-    }
-    if (path === "/chunked") {
-      return await write(
-        connection,
-        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n6\r\nhello \r\n5\r\nworld\r\n0\r\n\r\n",
-      );
-    }
-    const own = status === "204" ? "" : body;
-    const head = `HTTP/1.1 ${status} x\r\nServer: lab\r\nContent-Length: ${own.length}\r\n\r\n`;
+    const good = what === "status" ? wanted : (seen[what] ?? wanted) === wanted ? "200" : "421";
+    const status = this.#conduct === "failing" ? "500" : good;
+    const body = status === "204" ? "" : this.#conduct === "other" ? OTHER_BODY : BODY;
+    const head = `HTTP/1.1 ${status} x\r\nServer: lab\r\nContent-Length: ${body.length}\r\n\r\n`;
     if (this.#conduct === "dripping") await drip(connection, head.slice(0, 20));
-    else await write(connection, head + own);
+    else if (what === "half") await drip(connection, head + body.slice(0, 5));
+    else await write(connection, head + body);
   }
 
   async #talkSmtp(connection: Deno.Conn, helo: string): Promise<void> {
@@ -217,7 +192,6 @@ export class LabServer {
     if (!isWelcome) return await write(connection, "501 who are you\r\n");
     await write(connection, /^EHLO/i.test(hello) ? "250-lab\r\n250 HELP\r\n" : "250 lab\r\n");
     await readUntil(connection, "QUIT\r\n");
-    if ((connection.localAddr as Deno.NetAddr).port === 2526) return;
     await write(connection, "221 bye\r\n");
   }
 
@@ -399,6 +373,7 @@ class Side {
         );
       }
     }
+    lines.push(`timeouts ${JSON.stringify(await this.#table.timeouts())}`);
     return lines.sort().join("\n");
   }
 
@@ -540,7 +515,12 @@ export class KeepalivedLab implements AsyncDisposable {
 
 /** Its status is what a file says. */
 const SCRIPT = `#!/bin/sh
-[ "$1" = slow ] && exec sleep 4
+case $1 in
+slow) exec sleep 4 ;;
+killed) kill -KILL $$ ;;
+least) exit 2 ;;
+most) exit 255 ;;
+esac
 read -r status <"\${0%/*}/state/$1"
 exit "$status"
 `;

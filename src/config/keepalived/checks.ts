@@ -239,7 +239,8 @@ const OWN: Readonly<Record<CheckerType, Own>> = {
         reader.complain(word, `${text}: max_reply_length must be more`);
       }
       const list = new DraftList(word);
-      const length = lengthPattern(reader, word, least, most);
+      // Where there are no bytes to compare, it does not look at how many there are either.
+      const length = reply.value === "" ? undefined : lengthPattern(reader, word, least, most);
       if (length !== undefined) list.add(new DraftMap(word).set("pattern", length), word);
       const { value: digits } = reply;
       if (digits.length > 2 * COUNT_MOST) {

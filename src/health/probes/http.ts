@@ -117,7 +117,7 @@ function whereabouts(first: HttpLeg, leg: HttpLeg): string {
   return isSamePlace(leg, first) ? "" : `redirected to "${bracketed(leg.hostname)}:${leg.port}": `;
 }
 
-/** One request and its answer; the body is not waited for where nobody wants it. */
+/** One request and its answer; the body is not waited for where nobody wants it, but in HTTP/1.0. */
 async function exchange(leg: HttpLeg, errand: Errand): Promise<Answer> {
   const { check, wantsBody, trace } = errand;
   using wire = await open(leg, errand);
@@ -136,11 +136,15 @@ async function exchange(leg: HttpLeg, errand: Errand): Promise<Answer> {
   const reader = new HeadReader();
   const head = await readHead(wire, reader);
   trace?.(`< HTTP/1 ${head.status}${head.location ? `, Location: ${head.location}` : ""}`);
-  const { method } = request;
-  const body = wantsBody
-    ? await readBody(wire, { method, head, reader, limit: BODY_LIMIT })
-    : undefined;
-  return { head, body };
+  const options = { method: request.method, head, reader, limit: BODY_LIMIT };
+  if (wantsBody) return { head, body: await readBody(wire, options) };
+  // There, it is the end that makes an answer one: a server that stops halfway has not answered.
+  if (check.version === "1.0") await readBody(wire, options).catch(passOverMalformed);
+  return { head, body: undefined };
+}
+
+function passOverMalformed(error: unknown): void {
+  if (!(error instanceof ProbeFailure)) throw error;
 }
 
 function withAgent(headers: HttpRequest["headers"]): HttpRequest["headers"] {

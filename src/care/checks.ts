@@ -88,8 +88,10 @@ export class Checks {
     const { config, remembered } = options;
     this.#adoptAll(config, (service, server) => {
       const known = config.remembersHealth ? remembered.get(service) : undefined;
+      if (known?.health.has(server)) return known.health.get(server);
       // What was in use when the last process ended has been proven by it.
-      return known?.health.get(server) ?? (known?.weights.has(server) ? "up" : undefined);
+      const isInUse = known?.weights.get(server)?.ours.some((weight) => weight > 0);
+      return isInUse ? "up" : undefined;
     });
   }
 

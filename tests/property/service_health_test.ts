@@ -192,9 +192,9 @@ class ServerHistory {
   }
 
   /** After another start of the program: who was not up is so still, and all its checks have to show. */
-  again(nowMs: number, isKnown: boolean): ServerHistory {
+  again(nowMs: number, isInUse: boolean): ServerHistory {
     if (this.state === "up") {
-      if (!isKnown) return ServerHistory.begin(this.config, nowMs);
+      if (!isInUse) return ServerHistory.begin(this.config, nowMs);
       const checks = this.config.checks.map(() => true);
       return new ServerHistory(this.config, {
         ...{ state: "up", checks, sinceMs: nowMs, failedMs: undefined },
@@ -346,8 +346,8 @@ class ServiceModel {
 
   restart(nowMs: number): void {
     for (const [n, server] of this.servers) {
-      // Nothing is remembered of a server that is neither listed nor in the table.
-      this.servers.set(n, server.again(nowMs, n !== SORRY || this.table.has(n)));
+      const [, weight] = this.table.get(n) ?? [0, 0];
+      this.servers.set(n, server.again(nowMs, weight > 0));
     }
   }
 

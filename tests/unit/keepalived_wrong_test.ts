@@ -587,7 +587,7 @@ const REFUSED_HERE: readonly (readonly [keepalived: string, ...Case])[] = [
   ],
   [
     "counts further than anybody needs",
-    checker("UDP_CHECK", "require_reply", "min_reply_length 5001", "max_reply_length 6000"),
+    checker("UDP_CHECK", "require_reply ab", "min_reply_length 5001", "max_reply_length 6000"),
     "8:18: a reply of 5001 to 6000 bytes is not supported: must be up to 5000 bytes, or any number of them (65507)",
   ],
   [

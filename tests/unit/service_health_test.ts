@@ -388,6 +388,18 @@ test("what was in use before a restart is so after it, proven or not", async (la
   assert.deepEqual(lab.weights(), { 1: 1, 2: 1 });
 });
 
+test("what a check keeps at weight 0 is not in use, and so not proven by a restart either", async (lab) => {
+  const checks = [checkConfig("ping", { start: "proven", failedWeight: 0 })];
+  const service = serviceConfig(1, [serverConfig(1, { checks })]);
+  await start(lab, service);
+  assert.deepEqual(lab.weights(), { 1: 0 });
+  lab.take();
+  await lab.start(service);
+  assert.deepEqual(lab.weights(), { 1: 0 });
+  await lab.report(1, OK);
+  assert.deepEqual(lab.weights(), { 1: 1 });
+});
+
 test("a server of weight 0 keeps its connections until its time is up, and failures do not prolong it", async (lab) => {
   await start(lab, serviceConfig(1, [1, 2], { maintenanceDrainMs: 10_000 }));
   await lab.operate(1, 0);

@@ -228,6 +228,14 @@ const OWN: Readonly<Record<CheckerType, Own>> = {
     return true;
   },
   UDP_CHECK(reader, draft, { payload, reply, replyLeast, replyMost }) {
+    const isCompared = reply !== undefined && reply.value !== "";
+    if (!isCompared) {
+      for (const [name, said] of Object.entries({ min: replyLeast, max: replyMost })) {
+        if (said) {
+          reader.note(said.word, `${name}_reply_length: it is for the bytes of require_reply`);
+        }
+      }
+    }
     draft.set("send-hex", payload?.value, payload?.word);
     draft.set("silence", reply ? "fail" : "ok", reply?.word);
     if (reply) {
@@ -239,8 +247,7 @@ const OWN: Readonly<Record<CheckerType, Own>> = {
         reader.complain(word, `${text}: max_reply_length must be more`);
       }
       const list = new DraftList(word);
-      // Where there are no bytes to compare, it does not look at how many there are either.
-      const length = reply.value === "" ? undefined : lengthPattern(reader, word, least, most);
+      const length = isCompared ? lengthPattern(reader, word, least, most) : undefined;
       if (length !== undefined) list.add(new DraftMap(word).set("pattern", length), word);
       const { value: digits } = reply;
       if (digits.length > 2 * COUNT_MOST) {

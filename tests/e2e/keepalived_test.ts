@@ -71,10 +71,12 @@ const FAULTS: readonly Fault[] = [
 
 /** As many as two processors take that are emulated, with a check of each server every three seconds. */
 const AT_ONCE = 11;
-const START = { leastMs: 15_000, mostMs: 150_000 };
+const START_MS = 15_000;
 /** Longer than any of the files takes for a failure that it is to find. */
-const FAILURE = { leastMs: 9000, mostMs: 60_000 };
-const RECOVERY = { leastMs: 4000, mostMs: 60_000 };
+const FAILURE_MS = 9000;
+const RECOVERY_MS = 4000;
+/** On a machine that has other things to do answers are late, for both: they are found missing, and again. */
+const MOST_MS = 300_000;
 
 const FILES = keepalivedFiles();
 
@@ -90,24 +92,22 @@ for (let at = 0; at < FILES.length; at += AT_ONCE) {
     const changes = new Map(lab.pairs.map((pair) => [pair, changesOf(lab, pair)]));
     lab.start();
     await test.step("at start", async () => {
-      await lab.settle({ ...START, isThere: () => true });
-      await compare(lab, () => undefined);
+      await agree(lab, START_MS, () => undefined);
     });
     const atStart = new Map(lab.pairs.map((pair) => [pair, pair.keepalived.look()]));
     for (const { name, what, begin, end } of FAULTS) {
       /** What is wrong with keepalived's table, which is what all others are measured by. */
-      const judge = (pair: Pair, table: string) => {
+      const judge: Judge = (pair, table) => {
         const isChanged = table !== atStart.get(pair);
         if (isChanged === changes.get(pair)!.includes(name)) return undefined;
         return `keepalived's table is ${isChanged ? "" : "not "}changed by "${name}"`;
       };
       await test.step(`while ${what}`, async () => {
         await begin(lab);
-        await lab.settle({ ...FAILURE, isThere: (...it) => judge(...it) === undefined });
-        await compare(lab, judge);
+        await agree(lab, FAILURE_MS, judge);
       });
       if (!end) continue;
-      const judgeEnd = (pair: Pair, table: string) => {
+      const judgeEnd: Judge = (pair, table) => {
         const before = atStart.get(pair)!;
         return table === before
           ? undefined
@@ -115,8 +115,7 @@ for (let at = 0; at < FILES.length; at += AT_ONCE) {
       };
       await test.step(`when it is over that ${what}`, async () => {
         await end(lab);
-        await lab.settle({ ...RECOVERY, isThere: (...it) => judgeEnd(...it) === undefined });
-        await compare(lab, judgeEnd);
+        await agree(lab, RECOVERY_MS, judgeEnd);
       });
     }
   });
@@ -132,11 +131,21 @@ function changesOf({ folder }: KeepalivedLab, { file }: Pair): readonly string[]
   return names;
 }
 
+type Judge = (pair: Pair, table: string) => string | undefined;
+
+async function agree(lab: KeepalivedLab, leastMs: number, judge: Judge): Promise<void> {
+  const started = performance.now();
+  for (;;) {
+    const mostMs = MOST_MS - (performance.now() - started);
+    await lab.settle({ leastMs, mostMs, isThere: (...it) => judge(...it) === undefined });
+    const wrong = await compare(lab, judge);
+    if (wrong.length === 0) return;
+    assert.ok(performance.now() - started < MOST_MS, wrong.join("\n\n"));
+  }
+}
+
 /** Says of all pairs at once what is wrong: what is to be seen of one may explain another. */
-async function compare(
-  lab: KeepalivedLab,
-  judge: (pair: Pair, table: string) => string | undefined,
-): Promise<void> {
+async function compare(lab: KeepalivedLab, judge: Judge): Promise<string[]> {
   const wrong: string[] = [];
   for (const pair of lab.pairs) {
     const { file, keepalived, lvscare } = pair;
@@ -151,7 +160,7 @@ async function compare(
       `lvscare said:\n${lvscare.said.slice(-3000)}`,
     );
   }
-  assert.ok(wrong.length === 0, wrong.join("\n\n"));
+  return wrong;
 }
 
 function difference(before: string, after: string): string {

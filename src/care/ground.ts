@@ -120,7 +120,8 @@ function kernelGround(
       const chosen = await kernel.chooseRules(families);
       if (chosen !== undefined) say.info(chosen);
       try {
-        await makeReady(kernel, modules, schedulers, (...said) => say.warn(...said));
+        await readyIpvs(kernel.table, modules);
+        say.doubt(await loadSchedulers(schedulers, modules));
       } catch (error) {
         // Of a single run nothing would be left.
         throw purpose === "once" ? error : withAdvice(error);
@@ -161,20 +162,22 @@ function withAdvice(error: unknown): unknown {
   });
 }
 
-/** Without ip_vs nothing can be done. A scheduler may be part of the kernel, or be loaded by it. */
-async function makeReady(
-  { table }: Kernel,
-  modules: Modules,
+/**
+ * Gives those that could not be loaded. Without ip_vs nothing can be done, but a scheduler may be part of the kernel,
+ * and what is missing the kernel loads by itself when a service asks for it.
+ */
+async function loadSchedulers(
   schedulers: readonly string[],
-  warn: Warn,
-): Promise<void> {
-  await readyIpvs(table, modules);
+  modules: Modules,
+): Promise<Map<string, UnsupportedError>> {
+  const failed = new Map<string, UnsupportedError>();
   for (const scheduler of schedulers) {
     try {
       await modules.load(`ip_vs_${scheduler}`);
     } catch (error) {
       if (!(error instanceof UnsupportedError)) throw error;
-      warn("the scheduler may not work", error);
+      failed.set(scheduler, error);
     }
   }
+  return failed;
 }

@@ -4,6 +4,7 @@ import { getLogger, type Logger } from "@logtape/logtape";
 import { LvscareError } from "../errors.ts";
 import type { ProbeResult } from "../health/probes/probe.ts";
 import type { CheckHealth } from "../health/reducer.ts";
+import type { Step } from "../plan/step.ts";
 import { logText, stepText } from "../plan/text.ts";
 import type { QuorumTurn } from "./carer.ts";
 import type { PassResult } from "./pass.ts";
@@ -12,6 +13,8 @@ export class Journal {
   readonly #log: Logger;
   /** What is wrong now, by what it is about: as long as it stays the same it is not said again. */
   #troubles: ReadonlyMap<string, string> = new Map();
+  /** Schedulers whose modules could not be loaded, and why. The kernel may have them all the same. */
+  #doubts: Map<string, unknown> = new Map();
 
   constructor(log: Logger = getLogger(["lvscare", "care"])) {
     this.#log = log;
@@ -30,13 +33,20 @@ export class Journal {
     this.#log.error`${text}`;
   }
 
+  /** Why schedulers may not be there: it is said when the kernel has refused one of them, and not before. */
+  doubt(schedulers: ReadonlyMap<string, unknown>): void {
+    this.#doubts = new Map(schedulers);
+  }
+
   /** What a pass has done and could not do. */
   pass({ outcomes, look }: Pick<PassResult, "outcomes" | "look">): void {
     const troubles = new Map<string, string>();
     for (const { part, error } of look.blind) troubles.set(`read ${part}`, words(error));
     this.steps(outcomes);
     for (const { step, error } of outcomes) {
-      if (error !== undefined) troubles.set(stepText(step), words(error));
+      if (error === undefined) continue;
+      troubles.set(stepText(step), words(error));
+      this.#confirm(step, error);
     }
     for (const [what, why] of troubles) {
       const isNew = this.#troubles.get(what) !== why;
@@ -48,6 +58,15 @@ export class Journal {
       if (!troubles.has(what)) this.#log.info`no trouble any more: ${what}`;
     }
     this.#troubles = troubles;
+  }
+
+  /** What was doubted is true where the kernel knows no such scheduler. */
+  #confirm(step: Step, error: unknown): void {
+    if (step.kind !== "change" || !("service" in step.change)) return;
+    const { scheduler } = step.change.service;
+    if (!this.#doubts.has(scheduler) || !isErrno(error, "ENOENT")) return;
+    this.warn(`the scheduler ${scheduler} does not work`, this.#doubts.get(scheduler));
+    this.#doubts.delete(scheduler);
   }
 
   /** What was done. */
@@ -98,6 +117,10 @@ export class Journal {
       this.#log.info`probe ok again: ${what}, after ${seconds}s`;
     } else this.#log.debug`probe ok: ${what}`;
   }
+}
+
+function isErrno(error: unknown, errno: string): boolean {
+  return error instanceof LvscareError && error.is(errno);
 }
 
 /** An error as one line: a defect keeps its name, what is ours has said all already. */

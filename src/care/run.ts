@@ -35,7 +35,7 @@ export interface CareGround {
   /** The kernel, where it is not the ground: an earlier run may have left things there. */
   openKernel?(): Promise<Dataplane>;
   /** Makes ready what services need: modules, and whose rules. Throws where nothing can be done without it. */
-  ready(needs: Needs, say: Pick<Journal, "info" | "warn">): Promise<void>;
+  ready(needs: Needs, say: Pick<Journal, "info" | "doubt">): Promise<void>;
 }
 
 export interface CareWorld {

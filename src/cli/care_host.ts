@@ -2,6 +2,8 @@
 
 import { askReload, askStatus } from "../admin/client.ts";
 import { openControl } from "../admin/server.ts";
+import { armHang, blockForever, HANG_VARIABLE, readHang } from "../care/hang.ts";
+import { Journal } from "../care/journal.ts";
 import { openNotifier } from "../care/notify.ts";
 import { teller } from "../care/tell.ts";
 import { previewServices } from "../care/preview.ts";
@@ -52,6 +54,7 @@ export function careHost(openGround: CareWorld["openGround"]): CareHost {
     readHosts,
     runCare(config, notes) {
       configureLogs({ ...config.log, write: writeLine, colors: hasColors() });
+      hangIfAsked();
       return runCare(config, notes, { ...PROCESS, openGround });
     },
   };
@@ -78,6 +81,7 @@ export function runHost(
     convert: (path, choices) => convertKeepalived({ path, ...keepalivedOptions(choices) }),
     run(options, log) {
       configureLogs({ ...log, write: writeLine, colors: hasColors() });
+      hangIfAsked();
       return runServices(options, world());
     },
     preview: (options, warn) => previewServices(options, world(), warn),
@@ -226,6 +230,18 @@ const PROCESS: Omit<CareWorld, "openGround"> = {
   },
   exit: (status) => Deno.exit(status),
 };
+
+/** For tests of what watches this process. */
+function hangIfAsked(): void {
+  const hang = readHang(Deno.env.get(HANG_VARIABLE));
+  if (!hang) return;
+  armHang(hang, {
+    clock: systemClock,
+    journal: new Journal(),
+    onSignal: (signal, body) => Deno.addSignalListener(signal, body),
+    block: blockForever,
+  });
+}
 
 async function readHosts(): Promise<string> {
   using file = await Deno.open("/etc/hosts");

@@ -47,8 +47,9 @@ async function runStep(
   } catch (error) {
     if (isOptional && error instanceof LvscareError) return warn(error);
     if (!(error instanceof CommandError)) throw error;
-    // Of several lines the first says what is the matter.
-    const [first = ""] = error.stderr.trim().split("\n");
+    // Of several lines the first says what is the matter, but for those of links that were made before.
+    const lines = error.stderr.trim().split("\n");
+    const first = lines.find((line) => !/^(?:Created symlink|Removed) /.test(line)) ?? "";
     const what = first === "" ? error.message : `run ${argv.join(" ")}: ${first}`;
     throw new LvscareError(what, {
       op: "run systemctl",

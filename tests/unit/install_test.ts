@@ -467,7 +467,11 @@ Deno.test("without systemd, without root and from source it says what to do", ()
 Deno.test("where it does not start, that is one line, and the next run tries again", () =>
   withHost(async (host) => {
     const start = "enable --now lvscare";
-    host.systemd.failures.set(start, "Job for lvscare.service failed.\nSee journalctl.\n");
+    // As systemd 252 says it.
+    const link = "Created symlink /etc/systemd/system/multi-user.target.wants/lvscare.service → " +
+      "/etc/systemd/system/lvscare.service.\n";
+    const failed = "Job for lvscare.service failed.\nSee journalctl.\n";
+    host.systemd.failures.set(start, link + failed);
     const { status, err } = await host.run("install");
     assert.equal(status, 1);
     assert.equal(

@@ -18,15 +18,23 @@ async function ask<T>(
 ): Promise<T> {
   const socket = controlPath(stateDir);
   reach(socket);
-  using client = Deno.createHttpClient({ proxy: { transport: "unix", path: socket } });
   try {
-    const response = await fetch(`http://lvscare${path}`, { method, client });
-    const value = await response.json();
-    if (!response.ok && response.status !== 422) throw new Error(`status ${response.status}`);
-    return value;
+    const { status, body } = await exchange(socket, `${method} ${path}`);
+    if (status !== 200 && status !== 422) throw new Error(`status ${status}`);
+    return JSON.parse(body);
   } catch (error) {
     throw unreachable(socket, "it does not answer", error);
   }
+}
+
+/** Not by fetch(), which reads the host's authorities first, and fails where there are none. */
+async function exchange(path: string, request: string): Promise<{ status: number; body: string }> {
+  using connection = await Deno.connect({ transport: "unix", path });
+  const text = `${request} HTTP/1.0\r\nHost: lvscare\r\n\r\n`;
+  await connection.write(new TextEncoder().encode(text));
+  const answer = await new Response(connection.readable).text();
+  const [head = "", status] = /^HTTP\/1\.\d (\d{3})[^]*?\r\n\r\n/.exec(answer) ?? [];
+  return { status: Number(status), body: answer.slice(head.length) };
 }
 
 /** Why a socket cannot be reached is told by its place better than by what fetch says. */

@@ -32,9 +32,11 @@ const KEPT = new RegExp(
 /** Ends the programs that prepare a kernel; it is half made then, and what there is of it removed. */
 export const stopPreparing = new AbortController();
 
-const isThere = (path: string) => Deno.stat(path).then(() => true, () => false);
+export const isThere = (path: string): Promise<boolean> =>
+  Deno.stat(path).then(() => true, () => false);
 
-async function run(
+/** Runs a program that prepares something; gives what it printed. */
+export async function run(
   program: string,
   args: readonly string[],
   options: { readonly cwd?: string; readonly input?: Uint8Array<ArrayBuffer> } = {},
@@ -95,7 +97,7 @@ async function findPackages(name: string): Promise<string[]> {
 }
 
 /** Makes a folder under a temporary name; the first of several at once to finish gives it its own. */
-async function stage(
+export async function stage(
   cache: string,
   make: (folder: string) => Promise<string>,
 ): Promise<string> {
@@ -219,7 +221,11 @@ async function findVariant(
 }
 
 /** An initramfs of busybox, init and the modules to reach the host's files. */
-async function makeInitramfs(folder: string, release: string): Promise<Uint8Array<ArrayBuffer>> {
+async function makeInitramfs(
+  folder: string,
+  release: string,
+  init: string,
+): Promise<Uint8Array<ArrayBuffer>> {
   const files = await readModules(folder);
   const builtin = await Deno.readTextFile(`${folder}/modules.builtin`);
   const wanted: string[] = [];
@@ -241,7 +247,7 @@ async function makeInitramfs(folder: string, release: string): Promise<Uint8Arra
   const folders = ["bin", "dev", "modules"].map((name) => ({ name, mode: 0o040755 }));
   return writeCpio([
     ...folders,
-    file("init", await Deno.readFile(new URL("init.sh", import.meta.url))),
+    file("init", await Deno.readFile(new URL(init, import.meta.url))),
     file("bin/busybox", await Deno.readFile(await busybox())),
     file("modules/order", new TextEncoder().encode(order.map((f) => `${fileName(f)}\n`).join(""))),
     ...await Promise.all(
@@ -250,21 +256,25 @@ async function makeInitramfs(folder: string, release: string): Promise<Uint8Arra
   ]);
 }
 
-async function busybox(): Promise<string> {
+export async function busybox(): Promise<string> {
   for (const path of ["/bin/busybox", "/usr/bin/busybox"]) if (await isThere(path)) return path;
   throw new LvscareError("no /bin/busybox", { hint: "apt-get install busybox-static" });
 }
 
-/** Finds a kernel in the cache, or makes it: downloads it, or takes away what it should be without. */
+/**
+ * Finds a kernel in the cache, or makes it: downloads it, or takes away what it should be without. Its first process
+ * is the script of that name beside this file.
+ */
 export async function findKernel(
   cache: string,
   name: string,
   without: readonly string[],
+  init = "init.sh",
 ): Promise<Kernel> {
   const release = await findRelease(cache, name);
   const folder = `${cache}/${release}`;
   const modules = `${folder}/${await findVariant(cache, release, without)}/lib/modules/${release}`;
-  const initramfs = await makeInitramfs(modules, release);
+  const initramfs = await makeInitramfs(modules, release, init);
   // Named by what is in it: a changed init.sh or busybox makes another.
   const hash = new Uint8Array(await crypto.subtle.digest("SHA-1", initramfs)).toHex();
   const file = `${folder}/initramfs-${hash}`;

@@ -22,41 +22,63 @@ const KERNEL_PARAMETERS = [
   "dummy.numdummies=0", // no dummy0, as where systemd's modprobe.d is
 ];
 
-/**
- * The job's streams and the control port are virtio-serial ports, each over a socket that QEMU is
- * started with: nothing of a run lies in the file system, so nothing can be left there.
- */
-function qemuArguments(
-  options: GuestOptions,
-  kernel: Kernel,
-  ports: readonly string[],
+/** What every guest is, whatever it boots: its console is the standard output of QEMU. */
+export function machineArguments(
+  { accel, memoryMib, cpus }: Pick<GuestOptions, "accel" | "memoryMib" | "cpus">,
+  { image, initramfs }: Pick<Kernel, "image" | "initramfs">,
+  parameters: readonly string[] = [],
 ): string[] {
-  const quoted = (path: string) => path.replaceAll(",", ",,");
-  const share = (path: string, tag: string) =>
-    `local,path=${quoted(path)},mount_tag=${tag},security_model=none,multidevs=remap`;
   return [
-    ...["-accel", options.accel, "-cpu", "max", "-m", `${options.memoryMib}`],
-    ...["-smp", `${options.cpus}`, "-display", "none", "-no-reboot", "-nodefaults"],
-    ...["-kernel", kernel.image, "-initrd", kernel.initramfs],
-    ...["-append", KERNEL_PARAMETERS.join(" ")],
-    ...["-serial", "stdio", "-device", `virtio-serial-pci,max_ports=${ports.length + 1}`],
+    ...["-accel", accel, "-cpu", "max", "-m", `${memoryMib}`],
+    ...["-smp", `${cpus}`, "-display", "none", "-no-reboot", "-nodefaults"],
+    ...["-kernel", image, "-initrd", initramfs],
+    ...["-append", [...KERNEL_PARAMETERS, ...parameters].join(" "), "-serial", "stdio"],
+  ];
+}
+
+/** A folder of the host that the guest can mount by its tag. */
+export function shareArguments(path: string, tag: string, more = ""): string[] {
+  const quoted = path.replaceAll(",", ",,");
+  const share = `local,path=${quoted},mount_tag=${tag},security_model=none,multidevs=remap`;
+  return ["-virtfs", `${share}${more}`];
+}
+
+/**
+ * The ports that the guest knows by these names are virtio-serial ports, each over a socket that QEMU is started
+ * with: nothing of a run lies in the file system, so nothing can be left there.
+ */
+export function portArguments(ports: readonly string[]): string[] {
+  return [
+    ...["-device", `virtio-serial-pci,max_ports=${ports.length + 1}`],
     ...ports.flatMap((name, index) => [
       ...["-chardev", `socket,id=${name},fd=${FIRST_SOCKET + index}`],
       "-device",
       `${name === "terminal" ? "virtconsole" : "virtserialport"},chardev=${name},name=${name}`,
     ]),
-    ...["-virtfs", `${share("/", "host")},readonly=on`],
-    ...(options.out === undefined ? [] : ["-virtfs", share(options.out, "out")]),
   ];
 }
 
-const FIRST_SOCKET = 3;
+function qemuArguments(
+  options: GuestOptions,
+  kernel: Kernel,
+  ports: readonly string[],
+): string[] {
+  return [
+    ...machineArguments(options, kernel),
+    ...portArguments(ports),
+    ...shareArguments("/", "host", ",readonly=on"),
+    ...(options.out === undefined ? [] : shareArguments(options.out, "out")),
+  ];
+}
+
+/** Where the sockets of the ports are among QEMU's descriptors. */
+export const FIRST_SOCKET = 3;
 
 /**
  * The kernel kills QEMU when this process ends in whatever way. Its own process group keeps a
  * terminal's Ctrl-C from it: that is for us to answer.
  */
-function startQemu(args: readonly string[], ports: number): ChildProcess {
+export function startQemu(args: readonly string[], ports: number): ChildProcess {
   return spawn("setpriv", ["--pdeathsig", "KILL", "--", "qemu-system-x86_64", ...args], {
     detached: true,
     stdio: ["ignore", "pipe", "pipe", ...Array<"pipe">(ports).fill("pipe")],

@@ -1,29 +1,42 @@
-/** Asks the `lvscare run` of this host. */
+/** Asks the `lvscare run` of this host, or a `lvscare care`. */
 
+import { RUN } from "../care/instance.ts";
 import { LvscareError } from "../errors.ts";
 import { errnoOf } from "../state/failure.ts";
 import { controlPath, RELOAD, type ReloadAnswer, STATUS, type StatusAnswer } from "./control.ts";
 
 export function askReload(stateDir: string): Promise<ReloadAnswer> {
-  return ask(stateDir, RELOAD);
+  return ask(asked(stateDir, RUN), RELOAD);
 }
 
-export function askStatus(stateDir: string): Promise<StatusAnswer> {
-  return ask(stateDir, STATUS);
+/** Of the instance of that name: RUN, or the virtual server of `lvscare care`. */
+export function askStatus(stateDir: string, name: string = RUN): Promise<StatusAnswer> {
+  return ask(asked(stateDir, name), STATUS);
+}
+
+/** Who is asked. */
+interface Asked {
+  readonly socket: string;
+  readonly command: string;
+}
+
+function asked(stateDir: string, name: string): Asked {
+  const command = name === RUN ? "lvscare run" : `lvscare care --vs ${name}`;
+  return { socket: controlPath(stateDir, name), command };
 }
 
 async function ask<T>(
-  stateDir: string,
+  who: Asked,
   { method, path }: typeof RELOAD | typeof STATUS,
 ): Promise<T> {
-  const socket = controlPath(stateDir);
-  reach(socket);
+  const { socket } = who;
+  reach(who);
   try {
     const { status, body } = await exchange(socket, `${method} ${path}`);
     if (status !== 200 && status !== 422) throw new Error(`status ${status}`);
     return JSON.parse(body);
   } catch (error) {
-    throw unreachable(socket, "it does not answer", error);
+    throw unreachable(who, "it does not answer", error);
   }
 }
 
@@ -38,25 +51,26 @@ async function exchange(path: string, request: string): Promise<{ status: number
 }
 
 /** Why a socket cannot be reached is told by its place better than by what fetch says. */
-function reach(socket: string): void {
+function reach(who: Asked): void {
+  const { socket, command } = who;
   try {
     Deno.statSync(socket);
   } catch (error) {
     const errno = errnoOf(error);
     if (errno === undefined) throw error;
     throw errno === "EACCES" || errno === "EPERM"
-      ? new LvscareError(`ask lvscare run at "${socket}": permission denied`, {
+      ? new LvscareError(`ask ${command} at "${socket}": permission denied`, {
         op: "ask",
         subject: socket,
         hint: "be root, or the user that it runs as",
         cause: error,
       })
-      : unreachable(socket, "nobody is there", error);
+      : unreachable(who, "nobody is there", error);
   }
 }
 
-function unreachable(socket: string, what: string, cause: unknown): LvscareError {
-  return new LvscareError(`ask lvscare run at "${socket}": ${what}`, {
+function unreachable({ socket, command }: Asked, what: string, cause: unknown): LvscareError {
+  return new LvscareError(`ask ${command} at "${socket}": ${what}`, {
     op: "ask",
     subject: socket,
     hint: "start it, or give its --state-dir",

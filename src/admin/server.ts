@@ -1,10 +1,14 @@
-/** The socket that a running `lvscare run` answers on, for root and its own user. */
+/** The socket that a running `lvscare run` or `care` answers on, for root and its own user. */
 
 import { errnoOf, refusal } from "../state/failure.ts";
 import { type Control, type ControlHandlers, controlPath, RELOAD, STATUS } from "./control.ts";
 
-export function openControl(stateDir: string, handlers: ControlHandlers): Control {
-  const path = controlPath(stateDir);
+export function openControl(
+  stateDir: string,
+  name: string,
+  handlers: ControlHandlers,
+): Control {
+  const path = controlPath(stateDir, name);
   // A socket that can be reached before its mode is set could be opened by anybody.
   const nursery = `${stateDir}/.run-${Deno.pid}`;
   let server: Deno.HttpServer;
@@ -42,17 +46,16 @@ export function openControl(stateDir: string, handlers: ControlHandlers): Contro
 
 async function respond(request: Request, handlers: ControlHandlers): Promise<Response> {
   const { pathname } = new URL(request.url);
-  switch (`${request.method} ${pathname}`) {
-    case `${STATUS.method} ${STATUS.path}`:
-      return answer(200, await handlers.status());
-    case `${RELOAD.method} ${RELOAD.path}`: {
-      const reloaded = await handlers.reload();
-      return answer(reloaded.ok ? 200 : 422, reloaded);
-    }
+  const asked = `${request.method} ${pathname}`;
+  if (asked === `${STATUS.method} ${STATUS.path}`) return answer(200, await handlers.status());
+  if (handlers.reload && asked === `${RELOAD.method} ${RELOAD.path}`) {
+    const reloaded = await handlers.reload();
+    return answer(reloaded.ok ? 200 : 422, reloaded);
   }
-  const known = [STATUS, RELOAD].find(({ path }) => path === pathname);
+  const all = [STATUS, ...handlers.reload ? [RELOAD] : []];
+  const known = all.find(({ path }) => path === pathname);
   if (!known) {
-    const paths = [STATUS, RELOAD].map(({ method, path }) => `${method} ${path}`).join(", ");
+    const paths = all.map(({ method, path }) => `${method} ${path}`).join(", ");
     return answer(404, { error: `nothing is at this path: there are ${paths}` });
   }
   return answer(405, { error: `must be ${known.method}` }, { allow: known.method });

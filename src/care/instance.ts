@@ -99,6 +99,11 @@ export class Instance implements Disposable {
     return this.#options.name;
   }
 
+  /** Whether there is a state directory to write to. */
+  get hasMemory(): boolean {
+    return this.#directory !== undefined;
+  }
+
   /** What the last instance of this name left in writing. */
   read(): CareRecord | undefined {
     return this.#readOf(this.name);

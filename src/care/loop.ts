@@ -177,6 +177,12 @@ export class CareLoop {
     return this.#isWhole;
   }
 
+  /** Whether passes come to their end: one did not long ago. */
+  get isTurning(): boolean {
+    const silentMs = this.#options.clock.monotonicMs() - this.#passedAtMs;
+    return silentMs <= 3 * this.#config.intervalMs + CALM_WATCH_MS;
+  }
+
   get isStopped(): boolean {
     return this.#isStopped;
   }
@@ -343,8 +349,7 @@ export class CareLoop {
 
   /** systemd is told only as long as passes come to their end. */
   #beat(notifier: Notifier): void {
-    const silentMs = this.#options.clock.monotonicMs() - this.#passedAtMs;
-    if (silentMs <= 3 * this.#config.intervalMs + CALM_WATCH_MS) notifier.watchdog();
+    if (this.isTurning) notifier.watchdog();
   }
 
   #tellStatus(): void {

@@ -1,5 +1,6 @@
 /** `lvscare care` from its configuration to its exit status: once, for good, dry, or to clean up. */
 
+import type { Control, ControlHandlers, StatusAnswer } from "../admin/control.ts";
 import type { Clock } from "../clock.ts";
 import type { CareConfig } from "../config/care.ts";
 import type { CheckRequest } from "../config/check.ts";
@@ -21,6 +22,7 @@ import { Journal } from "./journal.ts";
 import { CareLoop } from "./loop.ts";
 import type { Notifier } from "./notify.ts";
 import { ownedByName, prospect } from "./pass.ts";
+import { serviceStatus } from "./status.ts";
 
 export const EXIT_DIFFERENT = 3;
 
@@ -51,6 +53,8 @@ export interface CareWorld {
     options: { readonly clock: Clock; readonly proxyProtocol: ProxyProtocol | undefined },
   ): Probe;
   openNotifier(warn: (text: string) => void): Notifier | undefined;
+  /** Answers others through the socket of that instance in the state directory. */
+  openControl(stateDir: string, name: string, handlers: ControlHandlers): Control;
   /** Standard output, for a plan. */
   out(text: string): void;
   /** Calls back at each of these signals until disposed. */
@@ -128,14 +132,74 @@ async function runLoop(
     },
     SIGUSR1: () => journal.info(`state ${JSON.stringify(describe(config, loop))}`),
   });
-  if (typeof await Promise.race([begin(), signal]) === "boolean") {
+  let control: Control | undefined;
+  const begun = await Promise.race([begin(), signal]);
+  if (typeof begun === "boolean") {
+    if (instance.hasMemory) control = openCareControl(config, world, { ground, loop, journal });
     loop.start();
     notifier?.ready();
   }
+  await signal;
+  // Whoever keeps a connection open is not waited for.
+  void control?.close();
   journal.info(`${await signal}: stopping, and ${ground.farewell}`);
   notifier?.stopping();
   await loop.stop();
   return 0;
+}
+
+function openCareControl(
+  { virtualServer, stateDir }: CareConfig,
+  world: CareWorld,
+  { ground, loop, journal }: {
+    readonly ground: CareGround;
+    readonly loop: CareLoop;
+    readonly journal: Journal;
+  },
+): Control | undefined {
+  const startedMs = world.clock.wallMs();
+  const name = printEndpoint(virtualServer);
+  return tryOpenControl(world, { stateDir, name, journal }, {
+    status: () =>
+      answerStatus(loop, ground, {
+        ...{ pid: world.pid, configuration: "command line", isReady: true },
+        ...{ startedMs, loadedMs: startedMs },
+      }),
+  });
+}
+
+/** It goes on without one, too. */
+export function tryOpenControl(
+  { openControl }: Pick<CareWorld, "openControl">,
+  { stateDir, name, journal }: {
+    readonly stateDir: string;
+    readonly name: string;
+    readonly journal: Journal;
+  },
+  handlers: ControlHandlers,
+): Control | undefined {
+  try {
+    return openControl(stateDir, name, handlers);
+  } catch (error) {
+    if (!(error instanceof LvscareError)) throw error;
+    const asked = handlers.reload ? "reload and status" : "status";
+    journal.warn(`going on without a socket for ${asked}`, error);
+    return undefined;
+  }
+}
+
+/** How it is now, to whoever asks. */
+export async function answerStatus(
+  { config, checks, record, isTurning, isWhole: isSettled }: CareLoop,
+  { dataplane, choice }: CareGround,
+  known: Pick<
+    StatusAnswer,
+    "pid" | "configuration" | "startedMs" | "loadedMs" | "isReady"
+  >,
+): Promise<StatusAnswer> {
+  const table = await dataplane.listServices().catch(() => undefined);
+  const services = serviceStatus({ config, checks, record, table });
+  return { ...known, dataplane: choice, isTurning, isSettled, services };
 }
 
 /** Of the one service there is. */

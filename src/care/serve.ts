@@ -1,6 +1,6 @@
 /** `lvscare run` from its files to its exit status: start, reload, status, stop. */
 
-import type { Control, ControlHandlers, ReloadAnswer, StatusAnswer } from "../admin/control.ts";
+import type { Control, ReloadAnswer, StatusAnswer } from "../admin/control.ts";
 import { judgeDevices, judgeRivals } from "../config/files/host.ts";
 import type { FilesReading, ReadChoices } from "../config/files/read.ts";
 import { type Config, count, describeConfig, type HostConfig } from "../config/config.ts";
@@ -12,8 +12,15 @@ import { CareLoop } from "./loop.ts";
 import { Notifications, type Tell } from "./notifications.ts";
 import type { Notifier } from "./notify.ts";
 import { ConfigProblems } from "./problems.ts";
-import { type CareGround, type CareWorld, leaveKernel, probeMaker, untilSignal } from "./run.ts";
-import { serviceStatus } from "./status.ts";
+import {
+  answerStatus,
+  type CareGround,
+  type CareWorld,
+  leaveKernel,
+  probeMaker,
+  tryOpenControl,
+  untilSignal,
+} from "./run.ts";
 
 export interface ServeOptions {
   /** A file, or a directory. */
@@ -31,8 +38,6 @@ export interface ServeWorld extends CareWorld {
   readFiles(path: string, choices: ReadChoices): Promise<FilesReading>;
   /** Changes when the files do. */
   fingerprint(path: string, choices: ReadChoices): string | undefined;
-  /** Answers others through the socket in the state directory. */
-  openControl(stateDir: string, handlers: ControlHandlers): Control;
 }
 
 /** How often files are looked at, and how long they must have been still. */
@@ -159,17 +164,11 @@ class Daemon {
   }
 
   #openControl(): Control | undefined {
-    const { world, options, journal } = this.#parts;
-    try {
-      return world.openControl(options.stateDir, {
-        reload: () => this.#reload("reload"),
-        status: () => this.#status(),
-      });
-    } catch (error) {
-      if (!(error instanceof LvscareError)) throw error;
-      journal.warn("going on without a socket for reload and status", error);
-      return undefined;
-    }
+    const { world, options: { stateDir }, journal } = this.#parts;
+    return tryOpenControl(world, { stateDir, name: RUN, journal }, {
+      reload: () => this.#reload("reload"),
+      status: () => this.#status(),
+    });
   }
 
   #awaitReady(): void {
@@ -237,20 +236,12 @@ class Daemon {
     });
   }
 
-  async #status(): Promise<StatusAnswer> {
-    const { world, options, ground } = this.#parts;
-    const { config, checks, record } = this.#loop;
-    const table = await ground.dataplane.listServices().catch(() => undefined);
-    return {
-      pid: world.pid,
-      configuration: options.path,
-      dataplane: ground.choice,
-      startedMs: this.#startedMs,
-      loadedMs: this.#loadedMs,
-      isReady: this.#isReady,
-      isSettled: this.#loop.isWhole,
-      services: serviceStatus({ config, checks, record, table }),
-    };
+  #status(): Promise<StatusAnswer> {
+    const { world: { pid }, options, ground } = this.#parts;
+    return answerStatus(this.#loop, ground, {
+      ...{ pid, configuration: options.path, isReady: this.#isReady },
+      ...{ startedMs: this.#startedMs, loadedMs: this.#loadedMs },
+    });
   }
 
   #after(ms: number, body: () => void): void {

@@ -38,6 +38,8 @@ export interface ServiceStatus {
   readonly service: string;
   readonly scheduler?: string;
   readonly isListed: boolean;
+  /** It is in the table, as far as that could be read. */
+  readonly isThere: boolean;
   /** What keeps it from having its healthy servers in use, and them alone. */
   readonly trouble?: "no quorum" | "panic";
   readonly servers: readonly ServerStatus[];
@@ -81,6 +83,7 @@ export function serviceStatus({ config, checks, record, table }: StatusInput): S
       .map(([server, each]) => leavingStatus(server, each, drains?.get(server)));
     return {
       ...{ service: name, scheduler: service.scheduler, isListed: true },
+      isThere: entry !== undefined,
       ...troubleOf(config, health ?? NOT_CHECKED, record.services.get(name)),
       servers: [...own, ...leaving],
       ...traffic(entry?.stats),
@@ -93,7 +96,8 @@ export function serviceStatus({ config, checks, record, table }: StatusInput): S
       leavingStatus(printEndpoint(each.server), each, untilMs)
     );
     const { scheduler } = entry.service;
-    return [{ service: name, scheduler, isListed: false, servers, ...traffic(entry.stats) }];
+    const state = { scheduler, isListed: false, isThere: true };
+    return [{ service: name, ...state, servers, ...traffic(entry.stats) }];
   });
   return [...listed, ...left];
 }

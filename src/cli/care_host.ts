@@ -73,7 +73,6 @@ export function runHost(
       isKeepalived(path)
         ? keepalivedFingerprint({ path, ...keepalivedOptions(choices) })
         : fingerprint(path),
-    openControl,
     tell: teller(systemClock),
   });
   return {
@@ -221,6 +220,7 @@ const PROCESS: Omit<CareWorld, "openGround"> = {
     return ownUnit();
   },
   probe: makeProbe,
+  openControl,
   openNotifier: (warn) => openNotifier(notifyEnvironment(), { warn }),
   out: writeLine,
   onSignal(signal, body) {

@@ -23,12 +23,9 @@ import { addVersion } from "./version.ts";
 export interface CliHost {
   readonly care: CareHost;
   readonly services: RunHost;
-  /** Absent where nothing can be asked: then there is no `lvscare probe`. */
   readonly prober: ProbeHost;
-  /** Absent where no host can be looked at: then there is no `lvscare doctor`. */
-  readonly doctor?: DoctorHost;
-  /** Absent where nothing can be installed: then there is no `lvscare install`. */
-  readonly installer?: InstallHost;
+  readonly doctor: DoctorHost;
+  readonly installer: InstallHost;
   /** The kernel's table by that backend, or by the one that suits the host. */
   openIpvsTable(backend?: Backend): Promise<IpvsTable>;
   runDemo(options: DemoOptions): Promise<number>;
@@ -112,19 +109,15 @@ const BRANCHES: readonly Branch[] = [
   {
     group: "The kernel:",
     names: ["doctor"],
-    add: (program, context) => {
-      if (context.host.doctor) addDoctor(program, context.host.doctor, context);
-    },
+    add: (program, context) => addDoctor(program, context.host.doctor, context),
   },
   { group: "The kernel:", names: ["ipvs"], add: addIpvs },
   { group: "Installation:", names: ["generate"], add: addGenerate },
   {
     group: "Installation:",
     names: ["install", "uninstall"],
-    add: (program, context) => {
-      const { installer } = context.host;
-      if (installer) addInstall(program, installer, completionScript, context);
-    },
+    add: (program, context) =>
+      addInstall(program, context.host.installer, completionScript, context),
   },
   { group: "This program:", names: ["version"], add: addVersion },
   { group: "This program:", names: [], add: addCompletions },

@@ -1,18 +1,25 @@
 /** `lvscare run` and what belongs to it: check, schema, plan, reload and status. */
 
 import { type Command, Option, type OptionValues } from "@commander-js/extra-typings";
-import type { ReloadAnswer, StatusAnswer } from "../admin/control.ts";
+import {
+  EXIT_NOT_READY,
+  type ReloadAnswer,
+  type StatusAnswer,
+  verdictOf,
+} from "../admin/control.ts";
 import type { Preview } from "../care/preview.ts";
 import { ConfigProblems } from "../care/problems.ts";
 import { EXIT_DIFFERENT } from "../care/run.ts";
 import type { ServeOptions } from "../care/serve.ts";
 import { LOG_FORMATS, LOG_LEVELS } from "../config/care_flags.ts";
+import { readEndpoint } from "../config/care_endpoints.ts";
 import { count, describeConfig } from "../config/config.ts";
 import { judgeDevices } from "../config/files/host.ts";
 import { fileSchema } from "../config/files/fields.ts";
 import type { FilesReading, ReadChoices } from "../config/files/read.ts";
 import { EXIT_FAILURE, EXIT_USAGE, UsageError } from "../errors.ts";
 import { type LogFormat, type LogOptions, parseLogLevel } from "../log.ts";
+import { printEndpoint } from "../model/endpoint.ts";
 import type { Link } from "../model/link.ts";
 import { describeError } from "./report.ts";
 import { printSteps, stepJson } from "./steps.ts";
@@ -35,7 +42,8 @@ export interface RunHost {
   /** The host's devices; undefined where they cannot be read. */
   devices(): Promise<readonly Link[] | undefined>;
   reload(stateDir: string): Promise<ReloadAnswer>;
-  status(stateDir: string): Promise<StatusAnswer>;
+  /** Of `lvscare run`, or of the `lvscare care` for that virtual server. */
+  status(stateDir: string, virtualServer?: string): Promise<StatusAnswer>;
   /** For ages, in a table. */
   now(): number;
   readonly hasColors: boolean;
@@ -199,16 +207,41 @@ function addReload(program: Command, { host: { services: host }, output, setStat
     });
 }
 
-function addStatus(program: Command, { host: { services: host }, output }: CliContext): void {
+const STATUS_MORE = `
+The status is 0 where it is ready: its last pass left nothing undone, and every service is in the
+table, whatever becomes of its servers. It is 3 where it runs and is not ready, and 1 where it does
+not run, cannot be asked, or its passes do not end. With --live, 3 is 0.
+
+Examples:
+  lvscare status
+  lvscare status --vs 10.103.97.12:6443 --live
+`;
+
+function addStatus(program: Command, context: CliContext): void {
+  const { host: { services: host }, output, setStatus } = context;
   stated(program.command("status"))
-    .description("show the services and servers of lvscare run, and how they are")
+    .description("show the services and servers of lvscare run or care, and how they are")
+    .addOption(
+      new Option("--vs <address:port>", "of the lvscare care for this virtual server")
+        .argParser(readVirtualServer),
+    )
+    .option("--live", "ask only whether it runs and its passes end: for what starts it anew", false)
     .option("--json", "show it as JSON", false)
-    .action(async ({ stateDir, json }) => {
-      const status = await host.status(stateDir);
+    .addHelpText("after", STATUS_MORE)
+    .action(async ({ stateDir, vs, live, json }) => {
+      const status = await host.status(stateDir, vs);
       output.out(
         json ? `${JSON.stringify(status)}\n` : printStatus(status, host.now(), host.hasColors),
       );
+      const verdict = verdictOf(status);
+      if (verdict === "stuck") setStatus(EXIT_FAILURE);
+      else if (verdict === "not ready" && !live) setStatus(EXIT_NOT_READY);
     });
+}
+
+/** As `lvscare care` calls it by. */
+function readVirtualServer(text: string): string {
+  return printEndpoint(readEndpoint({ text, name: "--vs", origin: "flag" }));
 }
 
 /** Every mistake of a configuration, each on its line; anything else is said elsewhere. */

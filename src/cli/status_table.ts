@@ -25,11 +25,13 @@ interface Row {
 }
 
 export function printStatus(status: StatusAnswer, nowMs: number, hasColors: boolean): string {
-  const { pid, configuration, dataplane, startedMs, loadedMs, isReady, isSettled } = status;
+  const { pid, configuration, dataplane, startedMs, loadedMs } = status;
+  const { isReady, isTurning, isSettled } = status;
   const head = [
     `process ${pid}, up ${age(nowMs - startedMs)}`,
     `${configuration} read ${age(nowMs - loadedMs)} ago`,
     ...(isReady ? [] : ["not ready yet"]),
+    ...(isTurning ? [] : ["its passes do not end, see the log"]),
     ...(isSettled ? [] : ["some changes were refused, see the log"]),
   ];
   const rows = status.services.flatMap((service) => [
@@ -40,11 +42,11 @@ export function printStatus(status: StatusAnswer, nowMs: number, hasColors: bool
 }
 
 function serviceRow(status: ServiceStatus): Row {
-  const { service, scheduler, isListed, trouble, perSecond, servers } = status;
+  const { service, scheduler, isListed, isThere, trouble, perSecond, servers } = status;
   const up = servers.filter(({ state }) => state === "up" || state === "unchecked").length;
   const all = servers.filter(({ state }) => state !== "standby" && state !== "standing in").length;
   const counted = `${up} of ${all} up${trouble === undefined ? "" : `, ${trouble}`}`;
-  const state = isListed ? counted : "leaving";
+  const state = isListed ? isThere ? counted : "not in the table" : "leaving";
   const cells = [`${service} ${scheduler ?? ""}`, state, "", "", "", "", ...rates(perSecond)];
   return { cells, tail: "", color: undefined };
 }

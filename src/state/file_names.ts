@@ -4,6 +4,7 @@
 const PLAIN = /^[A-Za-z0-9.-]$/;
 const VALUE = ".json";
 const LOCK = ".lock";
+const SOCKET = ".sock";
 
 /** The file that keeps the value. */
 export function valueFile(name: string): string {
@@ -13,6 +14,11 @@ export function valueFile(name: string): string {
 /** The file that is locked for the name. */
 export function lockFile(name: string): string {
   return encodeName(name) + LOCK;
+}
+
+/** The socket on which the instance of that name answers. */
+export function socketFile(name: string): string {
+  return encodeName(name) + SOCKET;
 }
 
 /** Where a value that cannot be read is moved to: no value's file, so it is looked at by people only. */

@@ -209,6 +209,7 @@ async function reactionMs(): Promise<number> {
     pid: Deno.pid,
     unit: undefined,
     openNotifier: () => undefined,
+    openControl: () => ({ close: () => Promise.resolve() }),
     out: () => {},
     exit: (status) => Deno.exit(status),
     onSignal: (signal, body) => {

@@ -7,7 +7,7 @@ import type { CliContext } from "../../src/cli/program.ts";
 import { describeError } from "../../src/cli/report.ts";
 import type { CareConfig } from "../../src/config/care.ts";
 import { LvscareError } from "../../src/errors.ts";
-import { NO_PROBER, NO_SERVICES } from "./run_host.ts";
+import { NO_SERVICES, NO_TOOLS } from "./run_host.ts";
 
 export interface CareWorld {
   readonly env?: Readonly<Record<string, string>>;
@@ -77,7 +77,7 @@ export async function runCare(
 const NOTHING: Omit<CliContext["host"], "care"> = {
   openIpvsTable: () => Promise.reject(new LvscareError("no table")),
   services: NO_SERVICES,
-  prober: NO_PROBER,
+  ...NO_TOOLS,
   runDemo: () => Promise.resolve(0),
   readStdin: () => Promise.resolve(""),
   readTextFile: () => Promise.reject(new Deno.errors.NotFound()),

@@ -26,6 +26,7 @@ export async function runInside(
     openGround: (request, warn) => openGround(request, HOST, warn),
     probe: () => ({ describe: () => "", run: () => Promise.resolve({ ok: true }) }),
     openNotifier: () => undefined,
+    openControl: () => ({ close: () => Promise.resolve() }),
     out: (text) => out += text,
     onSignal: () => ({ [Symbol.dispose]() {} }),
     exit: (status) => {

@@ -175,6 +175,7 @@ export class StageRun {
       unit: undefined,
       openGround: async (...given) => this.#ground = await openGround(...given),
       probe: httpProbe,
+      openControl: () => ({ close: () => Promise.resolve() }),
       openNotifier: () => ({
         ...SILENT_NOTIFIER,
         ready: () => {

@@ -20,7 +20,7 @@ import { LvscareError } from "../../src/errors.ts";
 import { parseAddress } from "../../src/model/address.ts";
 import type { Link } from "../../src/model/link.ts";
 import { withFolder } from "./process.ts";
-import { NO_PROBER, NO_SERVICES } from "./run_host.ts";
+import { NO_SERVICES, NO_TOOLS } from "./run_host.ts";
 
 const configs = new Map<string, Promise<Config>>();
 
@@ -213,7 +213,7 @@ export async function runDoctor(
           return await readFiles({ path: `${folder}/lvscare.yaml`, nodeAddresses: [] });
         }),
     },
-    prober: NO_PROBER,
+    ...NO_TOOLS,
     doctor,
     runDemo: never,
     openIpvsTable: never,

@@ -7,7 +7,7 @@ import { processOutput } from "../../src/cli/output.ts";
 import { runCli } from "../../src/cli/program.ts";
 import { MemoryIpvsTable } from "../../src/kernel/memory/ipvs_table.ts";
 import { FakeDataplane, fakeGround } from "./fake_dataplane.ts";
-import { NO_PROBER } from "./run_host.ts";
+import { NO_TOOLS } from "./run_host.ts";
 
 function openGround(): Promise<CareGround> {
   const dataplane = new FakeDataplane();
@@ -29,7 +29,7 @@ Deno.exit(
       openIpvsTable,
       care: careHost(openGround),
       services: runHost(openGround, () => ({ list: () => Promise.resolve([]), close() {} })),
-      prober: NO_PROBER,
+      ...NO_TOOLS,
       runDemo: demoRunner(openGround),
     }),
     debug: false,

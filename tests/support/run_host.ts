@@ -3,6 +3,7 @@
 import type { DoctorHost } from "../../src/cli/doctor.ts";
 import type { InstallHost } from "../../src/cli/install.ts";
 import type { ProbeHost } from "../../src/cli/probe.ts";
+import type { CliHost } from "../../src/cli/program.ts";
 import type { RunHost } from "../../src/cli/run.ts";
 import { systemClock } from "../../src/clock.ts";
 import { LvscareError } from "../../src/errors.ts";
@@ -51,4 +52,10 @@ export const NO_INSTALLER: InstallHost = {
     throw new LvscareError("not here");
   },
   systemctl: { look: never, run: never },
+};
+
+export const NO_TOOLS: Pick<CliHost, "prober" | "doctor" | "installer"> = {
+  prober: NO_PROBER,
+  doctor: NO_DOCTOR,
+  installer: NO_INSTALLER,
 };

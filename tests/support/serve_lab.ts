@@ -31,7 +31,7 @@ export class ServeLab {
   readonly #signals = new Map<string, () => void>();
   /** Another ground than the dataplane in memory. */
   openGround: ServeWorld["openGround"] = () => Promise.resolve(fakeGround(this.dataplane));
-  control!: ControlHandlers;
+  control!: Required<ControlHandlers>;
   ready = 0;
   #ended: Promise<number> | undefined;
 
@@ -62,8 +62,8 @@ export class ServeLab {
       unit: undefined,
       readFiles: (path) => readFiles({ path, nodeAddresses: [], memory }),
       fingerprint,
-      openControl: (_, handlers) => {
-        this.control = handlers;
+      openControl: (_, __, handlers) => {
+        this.control = handlers as Required<ControlHandlers>;
         return { close: () => Promise.resolve() };
       },
       openGround,

@@ -4,7 +4,7 @@ import { addCare } from "../../src/cli/care.ts";
 import { complete } from "../../src/cli/completions.ts";
 import { CARE_FLAGS, careVariable } from "../../src/config/care_flags.ts";
 import { ConfigError, UsageError } from "../../src/errors.ts";
-import { NO_PROBER, NO_SERVICES } from "../support/run_host.ts";
+import { NO_SERVICES, NO_TOOLS } from "../support/run_host.ts";
 import { runCare } from "../support/care_command.ts";
 
 const GOOD = ["--vs", "10.0.0.1:80", "--rs", "10.0.0.2:80"];
@@ -71,7 +71,7 @@ Deno.test("completions know care's flags and the values that they can have", () 
       readTextFile: never,
       care: { env: () => undefined, readHosts: never, runCare: never },
       services: NO_SERVICES,
-      prober: NO_PROBER,
+      ...NO_TOOLS,
       runDemo: never,
     },
     debug: false,

@@ -1,7 +1,10 @@
 /** The life of an instance of care, from its first pass to a signal. */
 
 import assert from "node:assert/strict";
+import { type ControlHandlers, verdictOf } from "../../src/admin/control.ts";
 import { type CareWorld, runCare } from "../../src/care/run.ts";
+import type { CareConfig } from "../../src/config/care.ts";
+import { LvscareError } from "../../src/errors.ts";
 import { configureLogs, resetLogs } from "../../src/log.ts";
 import { careConfig } from "../support/care_arbitraries.ts";
 import { FakeClock, settled } from "../support/fake_clock.ts";
@@ -14,8 +17,13 @@ class Host {
   readonly #signals = new Map<string, () => void>();
   readonly ended: Promise<number>;
   exited: number | undefined;
+  /** Who asks it for its state is answered, and by which name. */
+  control: (ControlHandlers & { readonly name: string }) | undefined;
 
-  constructor(stateDir: string, { apply }: { apply?: FakeDataplane["apply"] } = {}) {
+  constructor(
+    stateDir: string,
+    { apply, more = {} }: { apply?: FakeDataplane["apply"]; more?: Partial<CareConfig> } = {},
+  ) {
     const { dataplane, clock } = this;
     if (apply) dataplane.apply = apply;
     dataplane.parameters.set("net.ipv4.vs.conntrack", "0");
@@ -26,6 +34,15 @@ class Host {
       openGround: () => Promise.resolve(fakeGround(dataplane)),
       probe: () => ({ describe: () => "GET", run: () => Promise.resolve({ ok: true }) }),
       openNotifier: () => undefined,
+      openControl: (_, name, handlers) => {
+        this.control = { ...handlers, name };
+        return {
+          close: () => {
+            this.control = undefined;
+            return Promise.resolve();
+          },
+        };
+      },
       out: () => {},
       onSignal: (signal, body) => {
         this.#signals.set(signal, body);
@@ -36,7 +53,7 @@ class Host {
         throw new Error("exit");
       },
     };
-    this.ended = runCare(careConfig({ stateDir }), [], world);
+    this.ended = runCare(careConfig({ stateDir, ...more }), [], world);
   }
 
   signal(name: string): void {
@@ -88,4 +105,82 @@ test("the signal after that ends it on the spot", async (stateDir) => {
   assert.equal(host.exited, 1);
   await host.clock.advance(1000);
   await host.ended;
+});
+
+test("whoever asks is told of the service, of its servers, and whether it is ready", async (stateDir) => {
+  const host = new Host(stateDir);
+  await settled();
+  assert.equal(host.control?.name, "10.0.0.1:6443");
+  assert.equal(host.control?.reload, undefined);
+  await host.clock.advance(5000);
+  const status = await host.control!.status();
+  assert.equal(verdictOf(status), "ready");
+  const { pid, configuration, isReady, isTurning, isSettled, services } = status;
+  assert.deepEqual({ pid, configuration, isReady, isTurning, isSettled }, {
+    ...{ pid: 7, configuration: "command line" },
+    ...{ isReady: true, isTurning: true, isSettled: true },
+  });
+  const [service, ...others] = services;
+  assert.deepEqual(others, []);
+  assert.deepEqual([service?.service, service?.isThere], ["TCP 10.0.0.1:6443", true]);
+  assert.ok(service!.servers.length > 0);
+  assert.deepEqual([...new Set(service!.servers.map(({ state }) => state))], ["up"]);
+
+  // Somebody took it away: until the next pass it is not there.
+  host.dataplane.services.clear();
+  assert.equal(verdictOf(await host.control!.status()), "not ready");
+  await host.clock.advance(5000);
+  assert.equal(verdictOf(await host.control!.status()), "ready");
+  host.signal("SIGTERM");
+  await host.ended;
+  assert.equal(host.control, undefined);
+});
+
+test("it is not ready while a change is refused, and stuck when passes do not end", async (stateDir) => {
+  const host = new Host(stateDir);
+  const apply = host.dataplane.apply.bind(host.dataplane);
+  await settled();
+  host.dataplane.apply = () => Promise.reject(new LvscareError("refused"));
+  host.dataplane.services.clear();
+  await host.clock.advance(5000);
+  const refused = await host.control!.status();
+  assert.deepEqual([refused.isSettled, refused.isTurning], [false, true]);
+  assert.equal(verdictOf(refused), "not ready");
+  host.dataplane.apply = apply;
+  await host.clock.advance(5000);
+  assert.equal(verdictOf(await host.control!.status()), "ready");
+
+  host.dataplane.apply = () => new Promise(() => {});
+  host.dataplane.services.clear();
+  await host.clock.advance(5000);
+  assert.equal(verdictOf(await host.control!.status()), "not ready");
+  await host.clock.advance(12_000);
+  assert.equal(verdictOf(await host.control!.status()), "stuck");
+  host.signal("SIGTERM");
+  await host.clock.advance(1000);
+  await host.ended;
+});
+
+for (const flag of ["runOnce", "dryRun", "clean"] as const) {
+  test(`nobody can ask what ends by itself: ${flag}`, async (stateDir) => {
+    const host = new Host(stateDir, { more: { [flag]: true } });
+    await host.ended;
+    assert.equal(host.control, undefined);
+  });
+}
+
+Deno.test("without a state directory it goes on, and is not asked", async () => {
+  const lines: string[] = [];
+  configureLogs({ level: "info", format: "text", write: (line) => lines.push(line) });
+  try {
+    const host = new Host("/dev/null/no");
+    await settled();
+    assert.equal(host.control, undefined);
+    assert.deepEqual([...host.dataplane.services.keys()], ["TCP 10.0.0.1:6443"]);
+    assert.equal(lines.filter((line) => line.includes("going on without")).length, 1);
+    host.signal("SIGTERM");
+    assert.equal(await host.ended, 0);
+  } finally {
+    resetLogs();
+  }
 });

@@ -2,7 +2,12 @@
 
 import assert from "node:assert/strict";
 import { askReload, askStatus } from "../../src/admin/client.ts";
-import { controlPath, type ReloadAnswer, type StatusAnswer } from "../../src/admin/control.ts";
+import {
+  controlPath,
+  type ReloadAnswer,
+  type StatusAnswer,
+  verdictOf,
+} from "../../src/admin/control.ts";
 import { openControl } from "../../src/admin/server.ts";
 import { run, withFolder } from "../support/process.ts";
 
@@ -13,6 +18,7 @@ const STATUS: StatusAnswer = {
   startedMs: 1,
   loadedMs: 2,
   isReady: true,
+  isTurning: true,
   isSettled: true,
   services: [],
 };
@@ -26,7 +32,7 @@ function test(
       const answers = { reload: { ok: true, text: "done", problems: [] } as ReloadAnswer | Error };
       // One that a killed process has left.
       Deno.writeTextFileSync(controlPath(stateDir), "");
-      const control = openControl(stateDir, {
+      const control = openControl(stateDir, "run", {
         status: () => Promise.resolve(STATUS),
         reload: () =>
           answers.reload instanceof Error
@@ -99,6 +105,53 @@ test("what is no question of its own gets an error, and the next is answered", a
   assert.deepEqual(await askStatus(stateDir), STATUS);
 });
 
+const CARE = "[fd00::1]:6443";
+
+Deno.test("an instance of care answers on a socket of its own, and has nothing to read again", async () => {
+  await withFolder(async (stateDir) => {
+    const answer = (pid: number) => ({ status: () => Promise.resolve({ ...STATUS, pid }) });
+    const care = openControl(stateDir, CARE, answer(1));
+    const other = openControl(stateDir, "10.0.0.1:6443", answer(2));
+    assert.equal(controlPath(stateDir, CARE), `${stateDir}/%5Bfd00%3A%3A1%5D%3A6443.sock`);
+    assert.equal((await askStatus(stateDir, CARE)).pid, 1);
+    assert.equal((await askStatus(stateDir, "10.0.0.1:6443")).pid, 2);
+    using client = Deno.createHttpClient({
+      proxy: { transport: "unix", path: controlPath(stateDir, CARE) },
+    });
+    const post = await fetch("http://lvscare/v1/reload", { method: "POST", client });
+    assert.equal(post.status, 404);
+    assert.deepEqual(await post.json(), {
+      error: "nothing is at this path: there are GET /v1/status",
+    });
+    await care.close();
+    await assert.rejects(askStatus(stateDir, CARE), {
+      message: `ask lvscare care --vs ${CARE} at "${controlPath(stateDir, CARE)}": nobody is there`,
+    });
+    assert.equal((await askStatus(stateDir, "10.0.0.1:6443")).pid, 2);
+    await other.close();
+  });
+});
+
+Deno.test("verdictOf() tells ready, not ready and stuck apart", () => {
+  const service = (isThere: boolean): StatusAnswer["services"][number] => ({
+    ...{ service: "TCP 10.0.0.1:80", isListed: true, isThere },
+    servers: [{ server: "10.0.0.2:80", state: "down" }],
+  });
+  const cases: [Partial<StatusAnswer>, ReturnType<typeof verdictOf>][] = [
+    [{}, "ready"],
+    // Whatever becomes of its servers.
+    [{ services: [service(true)] }, "ready"],
+    [{ services: [service(true), service(false)] }, "not ready"],
+    [{ isReady: false }, "not ready"],
+    [{ isSettled: false }, "not ready"],
+    [{ isTurning: false }, "stuck"],
+    [{ isTurning: false, isReady: false, services: [service(false)] }, "stuck"],
+  ];
+  for (const [more, wanted] of cases) {
+    assert.equal(verdictOf({ ...STATUS, ...more }), wanted, JSON.stringify(more));
+  }
+});
+
 Deno.test("where nobody runs, the error says what to do", async () => {
   await withFolder(async (stateDir) => {
     await assert.rejects(askStatus(stateDir), {
@@ -121,7 +174,10 @@ Deno.test("a directory whose path is too long for a socket gets its error", asyn
     Deno.mkdirSync(stateDir);
     assert.throws(
       () =>
-        openControl(stateDir, { status: () => Promise.reject(), reload: () => Promise.reject() }),
+        openControl(stateDir, "run", {
+          status: () => Promise.reject(),
+          reload: () => Promise.reject(),
+        }),
       /open socket .*run\.sock.*: .*must be a path that a socket can be made at/,
     );
     assert.deepEqual([...Deno.readDirSync(stateDir)], []);

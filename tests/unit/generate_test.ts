@@ -18,7 +18,7 @@ import { setImage } from "../../src/generate/set_image.ts";
 import { systemdWord } from "../../src/generate/systemd.ts";
 import { noted, printYaml } from "../../src/generate/yaml.ts";
 import { withFolder } from "../support/process.ts";
-import { NO_PROBER, NO_SERVICES } from "../support/run_host.ts";
+import { NO_SERVICES, NO_TOOLS } from "../support/run_host.ts";
 
 const ROOT = new URL("../..", import.meta.url).pathname;
 const GOLDEN = `${ROOT}tests/golden/generate`;
@@ -57,7 +57,7 @@ async function run(args: readonly string[], { hosts, stdin = "" }: World = {}): 
           env: () => undefined,
         }),
     },
-    prober: NO_PROBER,
+    ...NO_TOOLS,
     runDemo: never,
     openIpvsTable: never,
     readStdin: () => Promise.resolve(stdin),
@@ -1439,7 +1439,7 @@ Deno.test("help names every command and option, and completions know them", asyn
     host: {
       care: { env: () => undefined, readHosts: never, runCare: never },
       services: NO_SERVICES,
-      prober: NO_PROBER,
+      ...NO_TOOLS,
       runDemo: never,
       openIpvsTable: never,
       readStdin: never,

@@ -10,7 +10,7 @@ import { type Manager, readUnit, UNIT, WANTED } from "../../src/install/plan.ts"
 import { hostSystemctl } from "../../src/install/systemctl.ts";
 import { openTree } from "../../src/install/tree.ts";
 import { withFolder } from "../support/process.ts";
-import { NO_INSTALLER, NO_PROBER, NO_SERVICES } from "../support/run_host.ts";
+import { NO_SERVICES, NO_TOOLS } from "../support/run_host.ts";
 
 const never = () => Promise.reject(new LvscareError("not here"));
 const PROGRAM = "/usr/bin/lvscare";
@@ -83,7 +83,7 @@ class Host {
     return {
       care: { env: () => undefined, readHosts: never, runCare: never },
       services: NO_SERVICES,
-      prober: NO_PROBER,
+      ...NO_TOOLS,
       installer: {
         program: this.isPacked ? `${this.folder}/own` : undefined,
         isRoot: this.isRoot,
@@ -611,7 +611,7 @@ Deno.test("where nothing can be installed, that is said", async () => {
     output: { out: () => {}, err: (text) => err += text },
     host: {
       care: { env: () => undefined, readHosts: never, runCare: never },
-      ...{ services: NO_SERVICES, prober: NO_PROBER, installer: NO_INSTALLER, runDemo: never },
+      ...{ services: NO_SERVICES, ...NO_TOOLS, runDemo: never },
       ...{ openIpvsTable: never, readStdin: never, readTextFile: never },
     },
     debug: false,

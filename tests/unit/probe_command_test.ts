@@ -14,13 +14,13 @@ import { type Address, parseAddress } from "../../src/model/address.ts";
 import { type Endpoint, printEndpoint } from "../../src/model/endpoint.ts";
 import { FakeClock, settled } from "../support/fake_clock.ts";
 import { closedPort, serve, serveText, write } from "../support/http_servers.ts";
-import { NO_PROBER, NO_SERVICES } from "../support/run_host.ts";
+import { NO_SERVICES, NO_TOOLS } from "../support/run_host.ts";
 
 const never = () => Promise.reject(new LvscareError("not here"));
 const NOTHING: CliHost = {
   care: { env: () => undefined, readHosts: never, runCare: never },
   services: NO_SERVICES,
-  prober: NO_PROBER,
+  ...NO_TOOLS,
   runDemo: never,
   openIpvsTable: never,
   readStdin: never,

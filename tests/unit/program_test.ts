@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { complete } from "../../src/cli/completions.ts";
-import { NO_DOCTOR, NO_INSTALLER, NO_PROBER, NO_SERVICES } from "../support/run_host.ts";
+import { NO_DOCTOR, NO_INSTALLER, NO_SERVICES, NO_TOOLS } from "../support/run_host.ts";
 import type { Output } from "../../src/cli/output.ts";
 import { type CliHost, createProgram, runCli } from "../../src/cli/program.ts";
 import { describeError, reportError } from "../../src/cli/report.ts";
@@ -24,7 +24,7 @@ const never = () => Promise.reject(new LvscareError("not here"));
 const host: CliHost = {
   care: { env: () => undefined, readHosts: never, runCare: never },
   services: NO_SERVICES,
-  prober: NO_PROBER,
+  ...NO_TOOLS,
   doctor: NO_DOCTOR,
   installer: NO_INSTALLER,
   runDemo: never,

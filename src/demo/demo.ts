@@ -4,10 +4,12 @@ import { SILENT_NOTIFIER } from "../care/notify.ts";
 import { type CareWorld, runCare } from "../care/run.ts";
 import type { CareConfig } from "../config/care.ts";
 import { readCareConfig } from "../config/read_care.ts";
-import { LvscareError } from "../errors.ts";
+import { LvscareError, SyscallError } from "../errors.ts";
 import { configureLogs } from "../log.ts";
 import { parseAddress } from "../model/address.ts";
 import { type Endpoint, printEndpoint } from "../model/endpoint.ts";
+import { errnoOf } from "../state/failure.ts";
+import { errnoMeaning, errnoNumber } from "../sys/errno.ts";
 import { DemoClient } from "./client.ts";
 import { Screen, type ScreenOptions } from "./screen.ts";
 import { DemoServer, pause } from "./server.ts";
@@ -35,7 +37,7 @@ const KERNEL_DEVICE = "lvscare-demo";
 /** Tells the story, and gives the exit status: 0 if no request failed and the counts add up. */
 export async function runDemo(options: DemoOptions, world: DemoWorld): Promise<number> {
   const screen = new Screen(world);
-  const stateDir = await Deno.makeTempDir({ prefix: "lvscare-demo-" });
+  const stateDir = await makeFolder();
   const servers = ["a", "b", "c"].map((name) => new DemoServer(name, HOST));
   try {
     const flags = flagsOf(options, servers, stateDir);
@@ -44,6 +46,28 @@ export async function runDemo(options: DemoOptions, world: DemoWorld): Promise<n
   } finally {
     for (const server of servers) await server.end();
     await Deno.remove(stateDir, { recursive: true });
+  }
+}
+
+/** For what it remembers, which goes with it. */
+async function makeFolder(): Promise<string> {
+  try {
+    return await Deno.makeTempDir({ prefix: "lvscare-demo-" });
+  } catch (cause) {
+    // The runtime keeps everybody out of /dev, /proc and /sys.
+    const errno = cause instanceof Deno.errors.NotCapable ? "EACCES" : errnoOf(cause);
+    if (errno === undefined) throw cause;
+    const why = `${errnoMeaning(errnoNumber(errno)!)} (${errno})`;
+    throw new SyscallError(
+      `demo: cannot make a folder for temporary files: ${why}`,
+      "mkdir",
+      errno,
+      {
+        op: "demo",
+        hint: "name a folder that can be written to: TMPDIR=/run lvscare demo",
+        cause,
+      },
+    );
   }
 }
 

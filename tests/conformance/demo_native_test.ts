@@ -78,3 +78,30 @@ Deno.test("interrupted in the middle it ends at once, with what it has counted",
     assert.equal(sent, rest.reduce((sum, count) => sum + count, 0));
     assert.ok(!text.includes("b is to stop"), text);
   }));
+
+Deno.test("without a folder to write to it says in one line what to do", () =>
+  withDemo(async (argv) => {
+    const [, ...as] = argv;
+    const cases: [argv: readonly string[], env: Record<string, string>, why: string][] = [
+      [argv, { TMPDIR: "/nowhere" }, "no such thing (ENOENT)"],
+      [argv, { TMPDIR: "/usr" }, "permission denied (EACCES)"],
+      [argv, { TMPDIR: "/dev/shm" }, "permission denied (EACCES)"],
+      [
+        ["unshare", "--mount", "sh", "-c", 'mount -t tmpfs -o ro none /mnt; exec "$@"']
+          .concat("sh", "setpriv", as),
+        { TMPDIR: "/mnt" },
+        "read-only (EROFS)",
+      ],
+    ];
+    for (const [words, env, why] of cases) {
+      const { status, stdout, stderr } = await run(words, {
+        env: { PATH: "/usr/sbin:/usr/bin:/sbin:/bin", ...env },
+      });
+      assert.deepEqual([status, stdout], [1, ""], stderr);
+      assert.equal(
+        stderr,
+        `lvscare: demo: cannot make a folder for temporary files: ${why} ` +
+          "(name a folder that can be written to: TMPDIR=/run lvscare demo)\n",
+      );
+    }
+  }));

@@ -6,6 +6,7 @@ import { armHang, blockForever, HANG_VARIABLE, readHang } from "../care/hang.ts"
 import { Journal } from "../care/journal.ts";
 import { openNotifier } from "../care/notify.ts";
 import { teller } from "../care/tell.ts";
+import { prepareServices } from "../care/prepare.ts";
 import { previewServices } from "../care/preview.ts";
 import { runServices, type ServeWorld } from "../care/serve.ts";
 import { NODE_NAME, NODE_VARIABLE } from "../config/care_mode.ts";
@@ -82,6 +83,10 @@ export function runHost(
       configureLogs({ ...log, write: writeLine, colors: hasColors() });
       hangIfAsked();
       return runServices(options, world());
+    },
+    prepare(options, log) {
+      configureLogs({ ...log, write: writeLine, colors: hasColors() });
+      return prepareServices(options, world());
     },
     preview: (options, warn) => previewServices(options, world(), warn),
     async devices() {

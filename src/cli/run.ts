@@ -35,6 +35,10 @@ export interface RunHost {
     choices: ReadChoices,
   ): { readonly text: string; readonly report: FilesReading["report"] };
   run(options: ServeOptions, log: Pick<LogOptions, "level" | "format">): Promise<number>;
+  prepare(
+    options: Pick<ServeOptions, "path" | "choices">,
+    log: Pick<LogOptions, "level" | "format">,
+  ): Promise<number>;
   preview(
     options: Pick<ServeOptions, "path" | "choices" | "stateDir">,
     warn: (text: string, error?: unknown) => void,
@@ -71,6 +75,12 @@ export function addRun(program: Command, context: CliContext): void {
     .description("care for the services that are written in files")
     .option("--watch", "reload when the files change", false)
     .option("--wait", "say that it is ready only when every server has been checked once", false)
+    .option(
+      "--prepare",
+      "only load modules and set the kernel's parameters that the files call for, and end: " +
+        "what runs after that need not be able to",
+      false,
+    )
     .addOption(
       new Option("--logger <level>", "the least level that is logged").default("INFO")
         .argParser(readLevel),
@@ -79,11 +89,11 @@ export function addRun(program: Command, context: CliContext): void {
       new Option("--log-format <format>", "how lines look").choices(LOG_FORMATS).default("text"),
     )
     .addHelpText("after", RUN_MORE)
-    .action(async ({ config, stateDir, watch, wait, logger, logFormat, ...read }) => {
+    .action(async ({ config, stateDir, watch, wait, prepare, logger, logFormat, ...read }) => {
       const options = { path: config, choices: choicesOf(read), stateDir, watch, wait };
       const log = { level: parseLogLevel(logger)!, format: logFormat as LogFormat };
       try {
-        setStatus(await host.run(options, log));
+        setStatus(await (prepare ? host.prepare(options, log) : host.run(options, log)));
       } catch (error) {
         setStatus(sayProblems(error, context));
       }

@@ -7,6 +7,8 @@ import { normalizeFlags } from "../config/pflag.ts";
 import { readCareConfig } from "../config/read_care.ts";
 import { didYouMean } from "../config/values.ts";
 import { LvscareError, UsageError } from "../errors.ts";
+import { printEndpoint } from "../model/endpoint.ts";
+import { STATE_DIR } from "./needs.ts";
 
 /** The configuration that the words behind "lvscare care" come to. */
 export function readCareLine(words: readonly string[], origin: Given): CareConfig {
@@ -35,6 +37,12 @@ function readFlag(word: string, { name: from }: Given): { name: string; value: s
   throw new UsageError(`${from} has ${shown}: unknown, must be a flag of lvscare care`, {
     hint: (name && didYouMean(name, names)) ?? "see lvscare care --help",
   });
+}
+
+/** What stands behind "lvscare status" to ask the care of that configuration. */
+export function statusWords({ virtualServer, stateDir }: CareConfig): string[] {
+  const where = stateDir === STATE_DIR ? [] : ["--state-dir", stateDir];
+  return ["--vs", printEndpoint(virtualServer), ...where];
 }
 
 /** The same errors, with flags by the names that people gave them. */

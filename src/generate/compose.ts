@@ -1,8 +1,8 @@
 // deno-lint-ignore-file camelcase -- keys are those of compose
 /** A file of docker compose. */
 
-import { printEndpoint } from "../model/endpoint.ts";
 import { heading } from "./artifact.ts";
+import { statusWords } from "./care_line.ts";
 import { type Flags, type GenerateFlag, readImage, readLabel } from "./flags.ts";
 import { capabilitiesOf, LOAD_MODULES, type Needs, PROGRAM, STATE_DIR } from "./needs.ts";
 import { type Job, JOB_FLAGS, readJob } from "./systemd.ts";
@@ -116,20 +116,17 @@ function bind(source: string, target: string, isReadOnly: boolean): YamlMapping 
 }
 
 function healthOf(job: Job): YamlMapping {
-  const probe = (words: readonly string[]) => ({
-    test: ["CMD", PROGRAM, ...words],
-    interval: "30s",
-    timeout: "5s",
-    retries: 3,
-    start_period: "30s",
-  });
-  if (job.kind === "run") return { healthcheck: noted("Its loop answers.", probe(["status"])) };
-  const { virtualServer, dataplane } = job.config;
-  if (dataplane !== "kernel") return {};
+  const words = job.kind === "run" ? [] : statusWords(job.config);
   return {
     healthcheck: noted(
-      "The kernel has the virtual server.",
-      probe(["ipvs", "list", "tcp", printEndpoint(virtualServer)]),
+      "Healthy: all is in the kernel as it was asked for, whatever becomes of servers.",
+      {
+        test: ["CMD", PROGRAM, "status", ...words].map(literal),
+        interval: "30s",
+        timeout: "5s",
+        retries: 3,
+        start_period: "30s",
+      },
     ),
   };
 }

@@ -4,7 +4,7 @@ import { UsageError } from "../errors.ts";
 import { heading } from "./artifact.ts";
 import { type Flags, type GenerateFlag, readImage, readLabel } from "./flags.ts";
 import { CONFIG_DIR, type Needs, STATE_DIR } from "./needs.ts";
-import { execProbe, podSpec } from "./pod.ts";
+import { podSpec, statusProbes } from "./pod.ts";
 import { noted, printYaml, type YamlMapping } from "./yaml.ts";
 
 export const DAEMONSET_FLAGS = [
@@ -77,9 +77,9 @@ export function printDaemonSet(
     ...{ name, image, needs, privileged },
     args: ["run", "-c", CONFIG_DIR, "--watch"],
     stateDir: STATE_DIR,
-    setup: needs.dataplane === "kernel" ? SETUP : undefined,
+    setup: SETUP,
     nodeIp: undefined,
-    probes: PROBES,
+    probes: statusProbes([]),
     memory: { request: "128Mi", limit: "512Mi" },
     volumes: [{
       name: "config",
@@ -95,7 +95,7 @@ export function printDaemonSet(
     isScheduled: true,
   });
   return [
-    heading("daemonset", ...headingLines(needs)),
+    heading("daemonset", ...headingLines(name, namespace, needs)),
     printYaml({
       apiVersion: "v1",
       kind: "ConfigMap",
@@ -119,10 +119,14 @@ export function printDaemonSet(
   ].join("");
 }
 
-function headingLines({ files }: Needs): string[] {
+function headingLines(name: string, namespace: string, { dataplane, files }: Needs): string[] {
   return [
     "kubectl apply --server-side -f FILE",
     "Each node follows a change of the ConfigMap within a minute or two, without a restart.",
+    ...dataplane === "embedded" ? [] : [
+      "Only one that calls for more parameters of the kernel (the first service of mode link, of UDP,",
+      `or with persistence) takes: kubectl -n ${namespace} rollout restart daemonset ${name}`,
+    ],
     ...files.length === 0 ? [] : [
       "The configuration names what the image must have, or a volume:",
       ...files.map((file) => `  ${file}`),
@@ -131,16 +135,9 @@ function headingLines({ files }: Needs): string[] {
 }
 
 const SETUP = {
-  name: "modules",
-  args: ["ipvs", "list"],
-  why: "Loads ip_vs where it is missing, prints the table, and ends.",
-  setsParameters: false,
-};
-
-const PROBES: YamlMapping = {
-  startupProbe: execProbe(["status"], 2, 60),
-  livenessProbe: noted("Its loop answers.", execProbe(["status"], 20, 3)),
-  readinessProbe: execProbe(["status"], 20, 2),
+  name: "setup",
+  args: ["run", "-c", CONFIG_DIR, "--prepare"],
+  why: "Makes the kernel ready for what the files call for, and ends.",
 };
 
 /** A key of a ConfigMap has no slash. */

@@ -28,8 +28,6 @@ export interface SetupOptions {
   readonly name: string;
   readonly args: readonly string[];
   readonly why: string;
-  /** It sets the kernel's parameters too. */
-  readonly setsParameters: boolean;
 }
 
 export interface Volume {
@@ -119,7 +117,7 @@ function rightsOf({ needs, privileged, setup }: PodOptions): Rights {
   if (needs.dataplane === "embedded") return { main: confined(capabilities), setup: undefined };
   const sets = needs.parameters.length > 0 && privileged === undefined;
   const parameters = needs.parameters.map((name) => `  ${name}`);
-  if (sets && !setup?.setsParameters) {
+  if (!setup && sets) {
     const why = [
       "It sets parameters of IPVS, for which /proc/sys must be writable; with --privileged=false",
       "it is not, and the host must set them to 1 itself:",
@@ -186,8 +184,24 @@ function mounts(volumes: readonly Volume[]): YamlValue {
   }));
 }
 
+/** How the kubelet asks the program how it is, with these words behind "lvscare status". */
+export function statusProbes(words: readonly string[]): YamlMapping {
+  const live = ["status", ...words, "--live"];
+  return {
+    startupProbe: execProbe(live, 2, 60),
+    livenessProbe: noted(
+      "Alive: it answers, and its passes come to their end.",
+      execProbe(live, 20, 3),
+    ),
+    readinessProbe: noted(
+      "Ready: all is in the kernel as it was asked for, whatever becomes of servers.",
+      execProbe(["status", ...words], 20, 2),
+    ),
+  };
+}
+
 /** A probe that runs the program, which takes most of its time to start. */
-export function execProbe(
+function execProbe(
   words: readonly string[],
   periodSeconds: number,
   failureThreshold: number,

@@ -9,7 +9,7 @@ import { UsageError } from "../errors.ts";
 import { addressFamily, parseAddress } from "../model/address.ts";
 import { type Endpoint, parseEndpoint, printEndpoint } from "../model/endpoint.ts";
 import { type Artifact, heading } from "./artifact.ts";
-import { readCareLine, renaming } from "./care_line.ts";
+import { readCareLine, renaming, statusWords } from "./care_line.ts";
 import {
   type Flags,
   type GenerateFlag,
@@ -19,8 +19,8 @@ import {
   splitCommas,
 } from "./flags.ts";
 import type { Needs } from "./needs.ts";
-import { execProbe, podSpec, type SetupOptions } from "./pod.ts";
-import { noted, printYaml, type YamlMapping } from "./yaml.ts";
+import { podSpec, type SetupOptions, statusProbes } from "./pod.ts";
+import { printYaml } from "./yaml.ts";
 
 export const STATIC_POD_FLAGS = [
   {
@@ -183,7 +183,7 @@ export function printStaticPod(pod: StaticPod, needs: Needs): string {
     ...{ name, image, args, needs, privileged, nodeIp },
     stateDir: care.stateDir,
     setup: needs.dataplane === "kernel" ? setupOf(args) : undefined,
-    probes: probesOf(care),
+    probes: statusProbes(statusWords(care)),
     memory: { request: "64Mi", limit: "256Mi" },
     volumes: [],
     isScheduled: false,
@@ -206,24 +206,7 @@ function setupOf(args: readonly string[]): SetupOptions {
     name: "setup",
     args: [...args, "--run-once"],
     why: "Sets everything up once, and ends.",
-    setsParameters: true,
   };
-}
-
-function probesOf({ virtualServer, dataplane }: CareConfig): YamlMapping {
-  const { address, port } = virtualServer;
-  const readinessProbe = dataplane === "kernel"
-    ? noted(
-      "Ready: the kernel has the virtual server.",
-      execProbe(["ipvs", "list", "tcp", printEndpoint(virtualServer)], 30, 2),
-    )
-    : noted("Ready: the virtual server answers.", {
-      tcpSocket: { host: address, port },
-      periodSeconds: 10,
-      timeoutSeconds: 5,
-      failureThreshold: 3,
-    });
-  return { readinessProbe };
 }
 
 /** Where the file of that name belongs. */

@@ -16,6 +16,7 @@ export const NO_SERVICES: RunHost = {
     throw new LvscareError("not here");
   },
   run: never,
+  prepare: never,
   preview: never,
   devices: () => Promise.resolve(undefined),
   reload: never,

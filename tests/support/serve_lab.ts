@@ -3,6 +3,7 @@
 import type { Message } from "../../src/care/notifications.ts";
 import { Instance, RUN } from "../../src/care/instance.ts";
 import { SILENT_NOTIFIER } from "../../src/care/notify.ts";
+import { prepareServices } from "../../src/care/prepare.ts";
 import { runServices, type ServeOptions, type ServeWorld } from "../../src/care/serve.ts";
 import type { ControlHandlers } from "../../src/admin/control.ts";
 import { fingerprint } from "../../src/config/files/load.ts";
@@ -53,10 +54,10 @@ export class ServeLab {
   /** What those have been told who want to know. */
   readonly messages: Message[] = [];
 
-  async start(options: Partial<ServeOptions> = {}): Promise<void> {
-    const { folder, clock, openGround } = this;
+  #world(): ServeWorld {
+    const { clock, openGround } = this;
     const memory = new ReadMemory();
-    const world: ServeWorld = {
+    return {
       clock,
       pid: 7,
       unit: undefined,
@@ -92,6 +93,11 @@ export class ServeLab {
         throw new Error(`exit ${status}`);
       },
     };
+  }
+
+  async start(options: Partial<ServeOptions> = {}): Promise<void> {
+    const { folder } = this;
+    const world = this.#world();
     const { stateDir } = this;
     this.#ended = runServices(
       { path: folder, choices: PLAIN_READ, stateDir, watch: false, wait: false, ...options },
@@ -101,6 +107,11 @@ export class ServeLab {
     // Reading files takes real time.
     for (let i = 0; i < 20; i++) await settled();
     await Promise.race([this.#ended.catch(() => {}), settled()]);
+  }
+
+  /** What `lvscare run --prepare` comes to. */
+  prepare(): Promise<number> {
+    return prepareServices({ path: this.folder, choices: PLAIN_READ }, this.#world());
   }
 
   signal(name: "SIGHUP" | "SIGTERM" | "SIGUSR1"): void {

@@ -524,6 +524,68 @@ Deno.test("who may load modules and set parameters in a pod", async () => {
     const found = [caps(spec["initContainers"]?.[0]), caps(spec["containers"][0])];
     assert.deepEqual(found, [setup, main], options.join(" "));
   }
+
+  const sets: [file: string, options: string[], setup: string | undefined, main: string][] = [
+    ["mode: none", [], "NET_ADMIN NET_RAW SYS_MODULE", "NET_ADMIN NET_RAW"],
+    ["mode: link", [], "any", "NET_ADMIN NET_RAW"],
+    ["mode: none, protocol: udp, check: none", [], "any", "NET_ADMIN NET_RAW"],
+    ["mode: none, persistence: 1m", [], "any", "NET_ADMIN NET_RAW"],
+    [
+      "mode: link",
+      ["--privileged=false"],
+      "NET_ADMIN NET_RAW SYS_MODULE",
+      "NET_ADMIN NET_RAW",
+    ],
+    ["mode: link", ["--privileged"], undefined, "any"],
+    ["mode: link\nhost: { dataplane: auto }", [], "any", "NET_ADMIN NET_RAW NET_BIND_SERVICE"],
+    ["mode: none\nhost: { dataplane: embedded }", [], undefined, "NET_BIND_SERVICE"],
+  ];
+  await withFolder(async (folder) => {
+    for (const [file, options, setup, main] of sets) {
+      const [keys, host = ""] = file.split("\n");
+      const path = `${folder}/lb.yaml`;
+      const service = `{ address: 10.0.0.1, port: 80, servers: [192.168.0.2], ${keys} }`;
+      Deno.writeTextFileSync(path, `${host}\nservices: [${service}]\n`);
+      const [, set] = loadAll(await generate(["daemonset", "-c", path, ...options])) as Json[];
+      const { spec } = set["spec"]["template"];
+      const found = [caps(spec["initContainers"]?.[0]), caps(spec["containers"][0])];
+      assert.deepEqual(found, [setup, main], file);
+    }
+  });
+});
+
+Deno.test("the kubelet asks the program how it is, and starts it anew only where it does not turn", async () => {
+  const probesOf = (spec: Json) => {
+    const { startupProbe, livenessProbe, readinessProbe } = spec["containers"][0];
+    return [startupProbe, livenessProbe, readinessProbe].map(({ exec: { command } }) => command);
+  };
+  const cases: [options: string[], words: string[]][] = [
+    [[], ["--vs", "10.103.97.2:6443"]],
+    [["--vip=fd00::1", "--masters=fd00::2"], ["--vs", "[fd00::1]:6443"]],
+    [["--options=--dataplane=embedded"], ["--vs", "10.103.97.2:6443"]],
+    [["--options=--dataplane=auto"], ["--vs", "10.103.97.2:6443"]],
+    [
+      ["--options=--state-dir=/run/other"],
+      ["--vs", "10.103.97.2:6443", "--state-dir", "/run/other"],
+    ],
+  ];
+  for (const [options, words] of cases) {
+    const masters = options[0]?.startsWith("--vip") ? ["--print"] : MASTERS;
+    const { spec } = await generateYaml(["static-pod", ...masters, ...options]);
+    const ready = ["/usr/bin/lvscare", "status", ...words];
+    const live = [...ready, "--live"];
+    assert.deepEqual(probesOf(spec), [live, live, ready]);
+    assert.equal(spec["initContainers"]?.[0]["livenessProbe"], undefined);
+    // They are words that the program takes, and it would ask in the state directory that is mounted.
+    const { args, volumeMounts } = spec["containers"][0];
+    const given = args.find((word: string) => word.startsWith("--state-dir="))?.slice(12);
+    const folder = given ?? "/run/lvscare";
+    assert.ok(volumeMounts.some((mount: Json) => mount["mountPath"] === folder));
+  }
+  const [, set] = loadAll(await generate(["daemonset"])) as Json[];
+  const ready = ["/usr/bin/lvscare", "status"];
+  const live = [...ready, "--live"];
+  assert.deepEqual(probesOf(set["spec"]["template"]["spec"]), [live, live, ready]);
 });
 
 Deno.test("a DaemonSet's needs are those of its files", async () => {
@@ -540,7 +602,7 @@ Deno.test("a DaemonSet's needs are those of its files", async () => {
     const service = (more: string, server = "192.168.0.2") =>
       `services: [{ address: 10.0.0.1, port: 80, mode: none, servers: [${server}], ${more} }]\n`;
     const plain = await specOf(service("check: http"));
-    assert.deepEqual(plain.setup, ["ipvs", "list"]);
+    assert.deepEqual(plain.setup, ["run", "-c", "/etc/lvscare", "--prepare"]);
     assert.deepEqual(plain.container["args"], ["run", "-c", "/etc/lvscare", "--watch"]);
     const rights = (spec: { container: Json }) =>
       spec.container["securityContext"]["capabilities"]?.["add"];
@@ -548,8 +610,9 @@ Deno.test("a DaemonSet's needs are those of its files", async () => {
     const users = await specOf(service("check: { type: exec, command: /bin/true, user: nobody }"));
     assert.deepEqual(rights(users), ["NET_ADMIN", "NET_RAW", "SETUID", "SETGID", "KILL"]);
     const linked = await specOf(service("check: http").replace("mode: none", "mode: link"));
-    assert.deepEqual(linked.container["securityContext"], { privileged: true });
-    assert.equal(linked.setup, undefined);
+    // The parameters are set before, by a container that ends.
+    assert.deepEqual(rights(linked), ["NET_ADMIN", "NET_RAW"]);
+    assert.deepEqual(linked.setup, plain.setup);
     // A route's gateway is the node's own address, which is not known yet.
     await specOf(service("check: http").replace("mode: none", "mode: route"));
     const proxy = await specOf(`host: { dataplane: embedded }\n${service("check: icmp")}`);
@@ -822,7 +885,10 @@ Deno.test("a compose file has a service with what it needs and no more", async (
   );
   const care = await generateYaml(["compose", "--care", `${CARE} --dataplane embedded`]);
   const proxy = care["services"]["lvscare"] as Json;
-  assert.deepEqual([proxy["cap_add"], proxy["healthcheck"]], [undefined, undefined]);
+  assert.equal(proxy["cap_add"], undefined);
+  assert.deepEqual(proxy["healthcheck"]["test"], [
+    ...["CMD", "/usr/bin/lvscare", "status", "--vs", "10.103.97.12:6443"],
+  ]);
   assert.deepEqual(proxy["security_opt"], ["no-new-privileges:true"]);
 });
 

@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { Instance } from "../../src/care/instance.ts";
 import { ConfigProblems } from "../../src/care/problems.ts";
+import { LvscareError } from "../../src/errors.ts";
 import { EMPTY_RECORD } from "../../src/state/record.ts";
 import { address } from "../support/care_arbitraries.ts";
 import { settled } from "../support/fake_clock.ts";
@@ -425,7 +426,8 @@ test("a second one with the same state directory is refused, and says who is fir
   const first = lab.ended;
   await lab.start();
   await assert.rejects(lab.ended!, /care for run: process 7 \(lvscare run -c .*\) does so already/);
-  void first;
+  lab.signal("SIGTERM");
+  assert.equal(await first, 0);
 });
 
 test("a service that lvscare care has is refused as long as that runs", async (lab) => {
@@ -469,4 +471,36 @@ test("what is remembered is amended, and whole again after a hundred changes", a
     assert.equal(memory.health.get(name)?.state, i % 2 === 0 ? "down" : undefined);
     assert.deepEqual(memory.weights.get("192.168.0.1:80"), { ours: [1], operator: undefined });
   }
+});
+
+test("prepared, the kernel has the parameters that the files call for, and nothing else", async (lab) => {
+  lab.write("lvscare.yaml", MAIN.replace("mode: none", "mode: link"));
+  lab.write("conf.d/one.yaml", service(1, [1, 2], "persistence: 1m"));
+  lab.dataplane.parameters.set("net.ipv4.vs.expire_quiescent_template", "0");
+  assert.equal(await lab.prepare(), 0);
+  assert.deepEqual(lab.takeSteps(), [
+    "set net.ipv4.vs.conntrack: 0 -> 1",
+    "set net.ipv4.vs.expire_quiescent_template: 0 -> 1",
+  ]);
+  assert.deepEqual(lab.dataplane.services.size + lab.dataplane.devices.size, 0);
+  assert.deepEqual([...Deno.readDirSync(lab.stateDir)], []);
+  assert.equal(await lab.prepare(), 0);
+  assert.deepEqual(lab.takeSteps(), []);
+  // Beside one that runs, too.
+  await lab.start();
+  lab.takeSteps();
+  assert.equal(await lab.prepare(), 0);
+  assert.deepEqual(lab.takeSteps(), []);
+});
+
+test("what could not be prepared is said, with status 1, and wrong files change nothing", async (lab) => {
+  lab.write("lvscare.yaml", MAIN.replace("mode: none", "mode: link"));
+  lab.write("conf.d/one.yaml", service(1, [1]));
+  const { dataplane } = lab;
+  dataplane.apply = (steps) => Promise.resolve(steps.map(() => new LvscareError("read-only")));
+  assert.equal(await lab.prepare(), 1);
+  assert.match(lab.take().join("\n"), /error set net\.ipv4\.vs\.conntrack: 0 -> 1: read-only/);
+  lab.write("conf.d/one.yaml", "services: 7\n");
+  await assert.rejects(lab.prepare(), { name: "ConfigError" });
+  assert.equal(dataplane.parameters.get("net.ipv4.vs.conntrack"), "0");
 });

@@ -431,71 +431,141 @@ Deno.test("manifests have the fields that Kubernetes needs, of their types, and 
   assert.equal(count, 7 + 3 * 2);
 });
 
-Deno.test("a static pod has what sealctl's has, and differs where it says so", async () => {
-  const hosts = "127.0.0.1 localhost\n192.168.0.7 node7 lvscare.node.ip # sealos\n";
-  const args = ["static-pod", "--masters", "192.168.0.2:6443,192.168.0.3:6443", "--print"];
-  const pod = await generateYaml([...args, "--options", "--logger=DEBUG"], { hosts });
-  const { apiVersion, kind, metadata, spec } = pod;
-  assert.equal(apiVersion, "v1");
-  assert.equal(kind, "Pod");
-  assert.equal(metadata["name"], "kube-sealyun-lvscare");
-  assert.equal(metadata["namespace"], "kube-system");
-  assert.equal(spec["hostNetwork"], true);
-  assert.equal(spec["priorityClassName"], "system-node-critical");
-  assert.equal(spec["containers"].length, 1);
-  const [container] = spec["containers"];
-  assert.equal(container["name"], "kube-sealyun-lvscare");
-  assert.equal(container["image"], "lvscare:0.0.0");
-  assert.equal(container["imagePullPolicy"], "IfNotPresent");
-  assert.deepEqual(container["command"], ["/usr/bin/lvscare"]);
-  const words = [
-    ...["care", "--vs", "10.103.97.2:6443", "--health-path", "/healthz", "--health-schem", "https"],
-    ...["--rs", "192.168.0.2:6443", "--rs", "192.168.0.3:6443", "--logger=DEBUG"],
-  ];
-  assert.deepEqual(container["args"], words);
-  assert.deepEqual(container["env"], [{ name: "LVSCARE_NODE_IP", value: "192.168.0.7" }]);
-  assert.deepEqual(container["volumeMounts"][0], {
-    name: "lib-modules",
-    mountPath: "/lib/modules",
-    readOnly: true,
-  });
-  assert.deepEqual(spec["volumes"][0], {
-    name: "lib-modules",
-    hostPath: { path: "/lib/modules", type: "" },
-  });
+/** The options of sealctl that its pod and ours are compared for. */
+const SEALCTL_ARGS = [
+  ...["static-pod", "--vip", "10.103.97.2:6443", "--masters", "192.168.0.2:6443,192.168.0.3:6443"],
+  ...["--image", "registry.example/lvscare:1.0", "--options", "--logger=DEBUG", "--print"],
+];
+const SEALCTL_HOSTS = "127.0.0.1 localhost\n192.168.0.7 node7 lvscare.node.ip # sealos\n";
+const WORDS = [
+  ...["care", "--vs", "10.103.97.2:6443", "--health-path", "/healthz", "--health-schem", "https"],
+  ...["--rs", "192.168.0.2:6443", "--rs", "192.168.0.3:6443", "--logger=DEBUG"],
+];
 
-  // Other than sealctl's: no more rights than the work takes, unless they are asked for.
-  const rights = container["securityContext"] as Json;
-  assert.equal(rights["privileged"], undefined);
-  assert.deepEqual(rights["capabilities"], { drop: ["ALL"], add: ["NET_ADMIN", "NET_RAW"] });
-  const [setup, ...more] = spec["initContainers"];
-  assert.equal(more.length, 0);
-  assert.deepEqual(setup["args"], [...words, "--run-once"]);
-  const asSealctl = await generateYaml([...args, "--privileged"], { hosts });
-  const [privileged] = asSealctl["spec"]["containers"];
-  assert.deepEqual(privileged["securityContext"], { privileged: true });
-  assert.equal(asSealctl["spec"]["initContainers"], undefined);
+const CONTAINER_PATH = "spec.containers[kube-sealyun-lvscare]";
+const RIGHTS = `${CONTAINER_PATH}.securityContext`;
+const ASKING = ["/usr/bin/lvscare", "status", "--vs", "10.103.97.2:6443"];
 
-  // More than sealctl's.
-  assert.deepEqual(container["resources"], {
-    requests: { cpu: "100m", memory: "64Mi" },
-    limits: { memory: "256Mi" },
-  });
-  assert.deepEqual(
-    spec["volumes"].map((volume: Json) => volume["hostPath"]).slice(1),
-    [
-      { path: "/run/lvscare", type: "DirectoryOrCreate" },
-      { path: "/run/xtables.lock", type: "FileOrCreate" },
-    ],
-  );
-  assert.deepEqual(Object.keys(spec!).filter((key) => !SEALCTL.includes(key)), [
-    ...["dnsPolicy", "enableServiceLinks", "tolerations", "terminationGracePeriodSeconds"],
-    ...["securityContext", "initContainers"],
-  ]);
+/** What `sealctl static-pod lvscare` of sealos has in its manifest, where that says anything. */
+const SEALCTL: Readonly<Record<string, unknown>> = {
+  "apiVersion": "v1",
+  "kind": "Pod",
+  "metadata.name": "kube-sealyun-lvscare",
+  "metadata.namespace": "kube-system",
+  "spec.hostNetwork": true,
+  "spec.priorityClassName": "system-node-critical",
+  [`${CONTAINER_PATH}.image`]: "registry.example/lvscare:1.0",
+  [`${CONTAINER_PATH}.imagePullPolicy`]: "IfNotPresent",
+  [`${CONTAINER_PATH}.command`]: ["/usr/bin/lvscare"],
+  [`${CONTAINER_PATH}.args`]: WORDS,
+  [`${CONTAINER_PATH}.env[LVSCARE_NODE_IP].value`]: "192.168.0.7",
+  [`${RIGHTS}.privileged`]: true,
+  [`${CONTAINER_PATH}.volumeMounts[lib-modules].mountPath`]: "/lib/modules",
+  [`${CONTAINER_PATH}.volumeMounts[lib-modules].readOnly`]: true,
+  "spec.volumes[lib-modules].hostPath.path": "/lib/modules",
+  "spec.volumes[lib-modules].hostPath.type": "",
+};
+
+/** What ours has beside that, by the words with which README tells of it. */
+const BESIDE: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
+  "capabilities in the place of `privileged`": {
+    [`${RIGHTS}.allowPrivilegeEscalation`]: false,
+    [`${RIGHTS}.capabilities.drop`]: ["ALL"],
+    [`${RIGHTS}.capabilities.add`]: ["NET_ADMIN", "NET_RAW"],
+    [`${RIGHTS}.seLinuxOptions.level`]: "s0",
+    [`${RIGHTS}.seLinuxOptions.type`]: "spc_t",
+    "spec.securityContext.runAsUser": 0,
+  },
+  "a read-only root": { [`${RIGHTS}.readOnlyRootFilesystem`]: true },
+  "seccomp": { "spec.securityContext.seccompProfile.type": "RuntimeDefault" },
+  "probes": {
+    ...probeFields("startupProbe", [...ASKING, "--live"], 2, 60),
+    ...probeFields("livenessProbe", [...ASKING, "--live"], 20, 3),
+    ...probeFields("readinessProbe", ASKING, 20, 2),
+  },
+  "resources": {
+    [`${CONTAINER_PATH}.resources.requests.cpu`]: "100m",
+    [`${CONTAINER_PATH}.resources.requests.memory`]: "64Mi",
+    [`${CONTAINER_PATH}.resources.limits.memory`]: "256Mi",
+  },
+  "`/run/xtables.lock`": {
+    [`${CONTAINER_PATH}.volumeMounts[xtables-lock].mountPath`]: "/run/xtables.lock",
+    "spec.volumes[xtables-lock].hostPath.path": "/run/xtables.lock",
+    "spec.volumes[xtables-lock].hostPath.type": "FileOrCreate",
+  },
+  "the state directory": {
+    [`${CONTAINER_PATH}.volumeMounts[state].mountPath`]: "/run/lvscare",
+    "spec.volumes[state].hostPath.path": "/run/lvscare",
+    "spec.volumes[state].hostPath.type": "DirectoryOrCreate",
+  },
+  "labels": {
+    "metadata.labels.app.kubernetes.io/name": "lvscare",
+    "metadata.labels.app.kubernetes.io/instance": "kube-sealyun-lvscare",
+  },
+  "every taint is tolerated": {
+    "spec.tolerations": [{ operator: "Exists" }],
+    "spec.terminationGracePeriodSeconds": 15,
+    "spec.dnsPolicy": "Default",
+    "spec.enableServiceLinks": false,
+  },
+};
+
+function probeFields(
+  kind: string,
+  command: readonly string[],
+  periodSeconds: number,
+  failureThreshold: number,
+): Record<string, unknown> {
+  return {
+    [`${CONTAINER_PATH}.${kind}.exec.command`]: command,
+    [`${CONTAINER_PATH}.${kind}.periodSeconds`]: periodSeconds,
+    [`${CONTAINER_PATH}.${kind}.timeoutSeconds`]: 5,
+    [`${CONTAINER_PATH}.${kind}.failureThreshold`]: failureThreshold,
+  };
+}
+
+/** Every value by its way inside; what is listed by name has its name in it. */
+function fieldsOf(value: Json, path = ""): Record<string, unknown> {
+  if (Array.isArray(value) && value.length > 0 && value.every((each) => each?.["name"])) {
+    return Object.assign(
+      {},
+      ...value.map(({ name, ...rest }) => fieldsOf(rest, `${path}[${name}]`)),
+    );
+  }
+  if (Array.isArray(value) || typeof value !== "object" || value === null) return { [path]: value };
+  const entries = Object.entries(value);
+  if (entries.length === 0) return { [path]: value };
+  const below = path === "" ? "" : `${path}.`;
+  return Object.assign({}, ...entries.map(([key, each]) => fieldsOf(each, below + key)));
+}
+
+Deno.test("a static pod has what sealctl's has, and beside it what README tells of", async () => {
+  const pod = await generateYaml(SEALCTL_ARGS, { hosts: SEALCTL_HOSTS });
+  const [setup, ...more] = pod["spec"]["initContainers"];
+  assert.deepEqual([setup["args"], more], [[...WORDS, "--run-once"], []]);
+  delete pod["spec"]["initContainers"];
+
+  const { [`${RIGHTS}.privileged`]: _, ...kept } = SEALCTL;
+  const wanted: Record<string, unknown> = Object.assign({}, kept, ...Object.values(BESIDE));
+  const count = Object.values(BESIDE).reduce((sum, each) => sum + Object.keys(each).length, 0);
+  assert.equal(Object.keys(wanted).length, Object.keys(kept).length + count, "each once");
+  assert.deepEqual(fieldsOf(pod), wanted);
+
+  const readme = (await Deno.readTextFile(`${ROOT}README.md`)).replaceAll(/\s+/g, " ");
+  const [, section = ""] = /### `lvscare generate` (.*?) ##/.exec(readme) ?? [];
+  for (const words of [...Object.keys(BESIDE), "a container before it"]) {
+    assert.ok(section.includes(words), words);
+  }
 });
 
-/** What its pods have in their spec. */
-const SEALCTL = ["containers", "hostNetwork", "priorityClassName", "volumes"];
+Deno.test("with --privileged a static pod has sealctl's rights, and needs nobody before it", async () => {
+  const pod = await generateYaml([...SEALCTL_ARGS, "--privileged"], { hosts: SEALCTL_HOSTS });
+  const fields = fieldsOf(pod);
+  for (const [path, value] of Object.entries(SEALCTL)) assert.deepEqual(fields[path], value, path);
+  const rights = Object.keys(fields).filter((path) => path.startsWith(`${RIGHTS}.`));
+  assert.deepEqual(rights, [`${RIGHTS}.privileged`]);
+  assert.equal(pod["spec"]["initContainers"], undefined);
+});
 
 Deno.test("who may load modules and set parameters in a pod", async () => {
   const caps = (container: Json | undefined) => {

@@ -9,7 +9,7 @@ import { isFileLocked, tryLockFile } from "../sys/file_lock.ts";
 import { errnoError } from "../sys/libc.ts";
 import { probeDirectory, replaceFile, sweepTemporaries, writeAll } from "./atomic_file.ts";
 import { attempt, CorruptStateError, errnoOf, refusal } from "./failure.ts";
-import { discardedFile, lockFile, nameOfValueFile, valueFile } from "./file_names.ts";
+import { discardedFile, lockFile, nameOfValueFile, socketFile, valueFile } from "./file_names.ts";
 import { readValueFile, VALUE_LIMIT, type ValueFile } from "./value_file.ts";
 
 /** Who wants a lock, as others are to read it. */
@@ -116,15 +116,16 @@ export class StateDirectory {
     });
   }
 
-  /** Forgets the name's value, if it has one. */
+  /** Forgets the name's value, if it has one, and the socket that one who was killed has left. */
   remove(name: string): void {
-    const path = this.#at(valueFile(name));
-    attempt(
-      "remove state",
-      path,
-      MUST_BE_REMOVABLE,
-      () => unlessMissing(() => Deno.removeSync(path)),
-    );
+    for (const path of [valueFile(name), socketFile(name)].map((file) => this.#at(file))) {
+      attempt(
+        "remove state",
+        path,
+        MUST_BE_REMOVABLE,
+        () => unlessMissing(() => Deno.removeSync(path)),
+      );
+    }
   }
 
   /** Moves a value that cannot be read aside, for people, and says where to. */

@@ -1,7 +1,7 @@
 /** The life of an instance of care, from its first pass to a signal. */
 
 import assert from "node:assert/strict";
-import { type ControlHandlers, verdictOf } from "../../src/admin/control.ts";
+import { type ControlHandlers, controlPath, verdictOf } from "../../src/admin/control.ts";
 import { type CareWorld, runCare } from "../../src/care/run.ts";
 import type { CareConfig } from "../../src/config/care.ts";
 import { LvscareError } from "../../src/errors.ts";
@@ -183,4 +183,14 @@ Deno.test("without a state directory it goes on, and is not asked", async () => 
   } finally {
     resetLogs();
   }
+});
+
+test("a clean takes away the socket of one that was killed, and no other's", async (stateDir) => {
+  const socket = controlPath(stateDir, "10.0.0.1:6443");
+  const others = controlPath(stateDir, "10.0.0.2:6443");
+  for (const path of [socket, others]) Deno.writeTextFileSync(path, "");
+  const host = new Host(stateDir, { more: { clean: true } });
+  assert.equal(await host.ended, 0);
+  const left = [...Deno.readDirSync(stateDir)].map(({ name }) => `${stateDir}/${name}`);
+  assert.deepEqual(left.filter((path) => path.endsWith(".sock")), [others]);
 });

@@ -435,6 +435,8 @@ Deno.test("manifests have the fields that Kubernetes needs, of their types, and 
 const SEALCTL_ARGS = [
   ...["static-pod", "--vip", "10.103.97.2:6443", "--masters", "192.168.0.2:6443,192.168.0.3:6443"],
   ...["--image", "registry.example/lvscare:1.0", "--options", "--logger=DEBUG", "--print"],
+  // As sealos calls it now.
+  ...["--name", "kube-sealos-lvscare"],
 ];
 const SEALCTL_HOSTS = "127.0.0.1 localhost\n192.168.0.7 node7 lvscare.node.ip # sealos\n";
 const WORDS = [
@@ -442,15 +444,15 @@ const WORDS = [
   ...["--rs", "192.168.0.2:6443", "--rs", "192.168.0.3:6443", "--logger=DEBUG"],
 ];
 
-const CONTAINER_PATH = "spec.containers[kube-sealyun-lvscare]";
+const CONTAINER_PATH = "spec.containers[kube-sealos-lvscare]";
 const RIGHTS = `${CONTAINER_PATH}.securityContext`;
 const ASKING = ["/usr/bin/lvscare", "status", "--vs", "10.103.97.2:6443"];
 
-/** What `sealctl static-pod lvscare` of sealos has in its manifest, where that says anything. */
+/** What `sealctl static-pod lvscare` of sealos has in its manifest, where that says anything, on hosts without the program. */
 const SEALCTL: Readonly<Record<string, unknown>> = {
   "apiVersion": "v1",
   "kind": "Pod",
-  "metadata.name": "kube-sealyun-lvscare",
+  "metadata.name": "kube-sealos-lvscare",
   "metadata.namespace": "kube-system",
   "spec.hostNetwork": true,
   "spec.priorityClassName": "system-node-critical",
@@ -500,7 +502,7 @@ const BESIDE: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
   },
   "labels": {
     "metadata.labels.app.kubernetes.io/name": "lvscare",
-    "metadata.labels.app.kubernetes.io/instance": "kube-sealyun-lvscare",
+    "metadata.labels.app.kubernetes.io/instance": "kube-sealos-lvscare",
   },
   "every taint is tolerated": {
     "spec.tolerations": [{ operator: "Exists" }],

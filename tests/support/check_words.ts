@@ -1,4 +1,4 @@
-/** What checks say of what they find: tests expect these words, and the README shows them. */
+/** What checks say of what they find: tests expect these words, and docs/checks.md shows them. */
 
 import assert from "node:assert/strict";
 import type { BadResult } from "../../src/health/probes/probe.ts";

@@ -1,4 +1,4 @@
-/** The example that README shows. */
+/** The files that pages show, and the table of what checks say. */
 
 import { renderCheckWords } from "../support/check_words.ts";
 import type { ServerConfig } from "../../src/config/config.ts";
@@ -6,6 +6,7 @@ import assert from "node:assert/strict";
 import { withFolder } from "../support/process.ts";
 import { readFiles } from "../../src/config/files/read.ts";
 import { fileSchema } from "../../src/config/files/fields.ts";
+import { blocksOf, readPage, readPages } from "../support/pages.ts";
 
 /** Around what is not to be put in columns. */
 const WORDS_BEGIN = "<!-- deno-fmt-ignore-start -->";
@@ -13,11 +14,11 @@ const WORDS_END = "<!-- deno-fmt-ignore-end -->";
 const ROOT = new URL("../..", import.meta.url).pathname;
 const EXAMPLE = `${ROOT}tests/support/example`;
 
-Deno.test("README shows the example as it is, and it is what README says", async () => {
-  const readme = Deno.readTextFileSync(`${ROOT}README.md`);
+Deno.test("docs/run.md shows the example as it is, and it is what the page says", async () => {
+  const page = readPage("docs/run.md");
   for (const file of ["lvscare.yaml", "conf.d/web.yaml"]) {
     const text = Deno.readTextFileSync(`${EXAMPLE}/${file}`);
-    assert.ok(readme.includes(`\`\`\`yaml\n${text}\`\`\`\n`), file);
+    assert.ok(page.includes(`\`\`\`yaml\n${text}\`\`\`\n`), file);
   }
   const { config, report } = await readFiles({ path: EXAMPLE, nodeAddresses: [] });
   assert.deepEqual(report.lines, []);
@@ -75,21 +76,20 @@ Deno.test("every key has a description in the schema", () => {
   }
 });
 
-Deno.test("every piece of a file that README shows is right", async (t) => {
-  const text = Deno.readTextFileSync(new URL("../../README.md", import.meta.url));
-  const blocks = [...text.matchAll(/^```yaml\n([\s\S]*?)^```$/gm)];
+Deno.test("every piece of a file that a page shows is right", async (t) => {
+  const blocks = readPages().flatMap(({ text }) => blocksOf(text, "yaml"));
   assert.ok(blocks.length >= 4, `found ${blocks.length}`);
-  for (const [, block] of blocks) {
-    await t.step(block!.split("\n", 3).join(" "), () =>
+  for (const block of blocks) {
+    await t.step(block.split("\n", 3).join(" "), () =>
       withFolder(async (folder) => {
-        Deno.writeTextFileSync(`${folder}/one.yaml`, block!);
+        Deno.writeTextFileSync(`${folder}/one.yaml`, block);
         const { report } = await readFiles({ path: `${folder}/one.yaml`, nodeAddresses: [] });
         assert.deepEqual(report.lines, []);
       }));
   }
 });
 
-Deno.test("README has the table of what checks say, as tests have it", () => {
-  const text = Deno.readTextFileSync(new URL("../../README.md", import.meta.url));
+Deno.test("docs/checks.md has the table of what checks say, as tests have it", () => {
+  const text = readPage("docs/checks.md");
   assert.ok(text.includes(`${WORDS_BEGIN}\n\n${renderCheckWords()}\n${WORDS_END}`));
 });

@@ -1,26 +1,18 @@
+/** Commands of README.md and docs that start a guest of their own. */
+
 import assert from "node:assert/strict";
-import { run } from "../support/process.ts";
+import { commandsIn, storiesAt } from "../support/page_commands.ts";
+import { runCommand } from "../support/page_stories.ts";
 
 const ROOT = new URL("../..", import.meta.url).pathname;
 
-/** The commands that README shows, each a line of a block marked `sh`. */
-function commandsOf(markdown: string): string[] {
-  const blocks = [...markdown.matchAll(/^```sh\n([\s\S]*?)^```$/gm)];
-  return blocks.flatMap((block) => block[1]!.trim().split("\n"));
-}
-
-/** What runs these tests is not run by them. */
-const RUNNER = "scripts/test";
-
-Deno.test("every command in README works as it stands there", async (t) => {
-  const commands = commandsOf(await Deno.readTextFile(`${ROOT}README.md`));
-  assert.ok(commands.length >= 8, `found ${commands.length}`);
-  assert.ok(commands.includes(RUNNER));
-  for (const command of commands.filter((line) => line !== RUNNER)) {
-    await t.step(command, async () => {
-      const env = { PATH: Deno.env.get("PATH") ?? "", HOME: Deno.env.get("HOME") ?? "/" };
-      const { status, stderr } = await run(["sh", "-c", command], { cwd: ROOT, env });
-      assert.equal(status, 0, stderr);
+Deno.test("every command of a page that starts a guest works as it stands there", async (t) => {
+  const stories = storiesAt("own guest");
+  assert.ok(stories.length >= 4, `found ${stories.length}`);
+  const env = { PATH: Deno.env.get("PATH") ?? "", HOME: Deno.env.get("HOME") ?? "/" };
+  for (const command of stories.flatMap(commandsIn)) {
+    await t.step(command.run, async () => {
+      await runCommand(command, { cwd: ROOT, env });
     });
   }
 });

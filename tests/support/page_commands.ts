@@ -244,14 +244,14 @@ END`,
     page: "docs/troubleshooting.md",
     place: "guest",
     commands: [
-      { run: "lvscare doctor", statuses: [0, 3], says: /nothing is configured/ },
+      { run: "lvscare doctor", statuses: [0, 3], says: /1 service and 3 servers/ },
       {
         run: "lvscare doctor -c /etc/lvscare --fix",
         statuses: [0, 3],
-        says: /TCP 10\.103\.97\.12:6443|3 servers pass their checks/,
+        says: /3 servers pass their checks/,
       },
       { run: "lvscare status", says: /192\.168\.0\.4/ },
-      { run: "lvscare probe https://192.168.0.2:6443/healthz", says: /\bgood\b|\bok\b/ },
+      { run: "lvscare probe https://192.168.0.2:6443/healthz", says: /^ok in /m },
     ],
   },
 ];

@@ -5,6 +5,7 @@
 
 import assert from "node:assert/strict";
 import { load } from "js-yaml";
+import { MODULES_FILE, PARAMETERS_FILE } from "../../src/doctor/fix.ts";
 import { readKernelFile } from "../../src/sys/kernel_file.ts";
 import { CareLab, CareProcess, type LabFamily, until, V4 } from "../support/care_lab.ts";
 import { makeLvscareRules } from "../support/masquerade_lvscare.ts";
@@ -81,6 +82,8 @@ class PageHost implements AsyncDisposable {
   }
 
   static async open(): Promise<PageHost> {
+    // What is installed here, and removed, must be on a host that is thrown away.
+    assert.match(readKernelFile("/proc/mounts"), /^root \/ overlay .*lowerdir=\/host,/m);
     const lab = await CareLab.open(FAMILY);
     const home = await Deno.makeTempDir({ prefix: "lvscare-page-" });
     await writeStandIns(`${home}/bin`, { scp: SCP, systemctl: SYSTEMCTL });
@@ -146,7 +149,10 @@ class PageHost implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    const paths = [STATE, PID, LOG, "/etc/lvscare", UNIT, "/usr/local/bin/lvscare"];
+    const paths = [
+      ...[STATE, PID, LOG, "/run/systemd", "/etc/lvscare", UNIT, MODULES_FILE, PARAMETERS_FILE],
+      ...["/usr/local/bin/lvscare", "/usr/bin/lvscare"],
+    ];
     await this.#staying?.kill();
     if (await Deno.stat(PID).then(() => true, () => false)) {
       await runCommand({ run: "systemctl stop lvscare" }, this.shell());

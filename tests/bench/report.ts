@@ -7,6 +7,13 @@ export function median(values: readonly number[]): number {
   return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
 }
 
+/** The least of the values that so large a part of them does not exceed: 0.9 for the 90th percentile. */
+export function percentile(values: readonly number[], part: number): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  if (sorted.length === 0) throw new RangeError("no values");
+  return sorted[Math.max(0, Math.ceil(part * sorted.length) - 1)]!;
+}
+
 /** First column to the left, figures to the right. */
 export function printTable(head: readonly string[], rows: readonly (readonly string[])[]): void {
   const widths = head.map((title, i) =>

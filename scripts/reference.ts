@@ -25,13 +25,14 @@ const STATUSES: Readonly<Record<string, readonly [of: string, meaning: string]>>
   EXIT_FAILURE: [
     "every command",
     "failed; of `doctor`: something fails; of `probe`: a check failed; of `reload`: not all of it " +
-    "could be done",
+    "could be done; of `status`: nobody answers, or passes do not end",
   ],
   EXIT_USAGE: ["every command", "the command line or the configuration is wrong; nothing was done"],
   EXIT_DIFFERENT: [
     "`care --dry-run`, `plan`, `install --dry-run`, `uninstall --dry-run`",
     "there is something to do, and it was not done",
   ],
+  EXIT_NOT_READY: ["`status`", "it runs, and is not ready"],
   EXIT_WARNED: ["`doctor`", "something is warned of, nothing fails"],
   EXIT_UNABLE: ["`probe`", "the check could not be made, which says nothing of the server"],
 };
@@ -41,6 +42,8 @@ const READ: Readonly<Record<string, string>> = {
   LVSCARE_NODE_IP: "this host's own address, the gateway of mode route; `--ip` wins",
   LVSCARE_NETLINK: "`libc` (the default) or `libnl`: through which library netlink is spoken",
   LVSCARE_DEBUG: "with `1` an error on standard error has its trace",
+  LVSCARE_DEBUG_HANG:
+    "`SIGUSR2`, or a duration: `care` and `run` stop dead at that signal, or after that time",
   NOTIFY_SOCKET: "systemd's, with `Type=notify`: it is told of readiness, states and reloads",
   WATCHDOG_USEC: "systemd's, with `WatchdogSec=`: how often it is to hear of us",
   WATCHDOG_PID: "systemd's: whom that is for",

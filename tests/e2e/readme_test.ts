@@ -86,7 +86,9 @@ class PageHost implements AsyncDisposable {
     assert.match(readKernelFile("/proc/mounts"), /^root \/ overlay .*lowerdir=\/host,/m);
     const lab = await CareLab.open(FAMILY);
     const home = await Deno.makeTempDir({ prefix: "lvscare-page-" });
-    await writeStandIns(`${home}/bin`, { scp: SCP, systemctl: SYSTEMCTL });
+    await writeStandIns(`${home}/bin`, { scp: SCP });
+    // The program looks for it where programs are, whatever PATH says: here first.
+    await writeStandIns("/usr/sbin", { systemctl: SYSTEMCTL });
     // What says that systemd has started this host.
     await Deno.mkdir("/run/systemd/system", { recursive: true });
     const cert = await Deno.readTextFile(`${CERTIFICATES}/trusted.pem`);
@@ -120,7 +122,7 @@ class PageHost implements AsyncDisposable {
     assert.ok(story, name);
     told.add(story);
     for (const command of commandsIn(story)) {
-      await t.step(command.run, async () => {
+      const isDone = await t.step(command.run, async () => {
         if (command.stays) {
           const { env } = this.shell();
           this.#staying = new CareProcess(["sh", "-c", `exec ${command.run}`], env);
@@ -134,6 +136,7 @@ class PageHost implements AsyncDisposable {
         // Copying is done from the repository.
         await runCommand(command, this.shell(/^scp /.test(command.run) ? ROOT : this.home));
       });
+      assert.ok(isDone, "what follows needs it");
     }
   }
 
@@ -151,7 +154,7 @@ class PageHost implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     const paths = [
       ...[STATE, PID, LOG, "/run/systemd", "/etc/lvscare", UNIT, MODULES_FILE, PARAMETERS_FILE],
-      ...["/usr/local/bin/lvscare", "/usr/bin/lvscare"],
+      ...["/usr/local/bin/lvscare", "/usr/bin/lvscare", "/usr/sbin/systemctl"],
     ];
     await this.#staying?.kill();
     if (await Deno.stat(PID).then(() => true, () => false)) {

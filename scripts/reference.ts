@@ -34,6 +34,7 @@ const STATUSES: Readonly<Record<string, readonly [of: string, meaning: string]>>
   ],
   EXIT_NOT_READY: ["`status`", "it runs, and is not ready"],
   EXIT_WARNED: ["`doctor`", "something is warned of, nothing fails"],
+  EXIT_NOT_READY: ["`status`", "it runs and is not ready; with `--live` that is 0"],
   EXIT_UNABLE: ["`probe`", "the check could not be made, which says nothing of the server"],
 };
 
@@ -43,7 +44,8 @@ const READ: Readonly<Record<string, string>> = {
   LVSCARE_NETLINK: "`libc` (the default) or `libnl`: through which library netlink is spoken",
   LVSCARE_DEBUG: "with `1` an error on standard error has its trace",
   LVSCARE_DEBUG_HANG:
-    "`SIGUSR2`, or a duration: `care` and `run` stop dead at that signal, or after that time",
+    "for tests of what watches it: `SIGUSR2` or a duration, at which `care` and " +
+    "`run` stop dead",
   NOTIFY_SOCKET: "systemd's, with `Type=notify`: it is told of readiness, states and reloads",
   WATCHDOG_USEC: "systemd's, with `WatchdogSec=`: how often it is to hear of us",
   WATCHDOG_PID: "systemd's: whom that is for",

@@ -236,8 +236,9 @@ END`,
     name: "benchmarks",
     page: "docs/building.md",
     place: "bench",
-    commands: ["start", "process", "probes", "care", "soak", "embedded", "kernel", "wire"]
-      .map((name) => `scripts/bench ${name} 1`),
+    commands: [
+      ...["start", "process", "probes", "care", "failover", "soak", "embedded", "kernel", "wire"],
+    ].map((name) => `scripts/bench ${name} 1`),
   },
   {
     name: "what stands in the way",

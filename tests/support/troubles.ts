@@ -90,7 +90,7 @@ export const TROUBLES: readonly Trouble[] = [
       facts: { kernel: known("4.15.0") },
     }],
     log: [
-      "the scheduler may not work: {why}",
+      "the scheduler {scheduler} does not work: {why}",
       "add service {service}: no such scheduler or persistence engine (ENOENT)",
       "no trouble any more: {what}",
     ],
@@ -303,9 +303,20 @@ export const TROUBLES: readonly Trouble[] = [
   },
   {
     symptom: "status and reload find nobody",
-    log: ["going on without a socket for reload and status: {why}"],
-    mend: "They ask `lvscare run`, by its `--state-dir`, as root or as its user. `lvscare care` " +
-      "puts its state into the log at SIGUSR1.",
+    log: [
+      'ask {command} at "{socket}": nobody is there (start it, or give its --state-dir)',
+      'ask {command} at "{socket}": permission denied (be root, or the user that it runs as)',
+      "going on without a socket for {what}: {why}",
+    ],
+    mend: "They ask by the `--state-dir` of `lvscare run`; a `lvscare care` is asked with its " +
+      "virtual server: `lvscare status --vs 10.103.97.12:6443`.",
+  },
+  {
+    symptom: "systemd or the kubelet starts it anew, over and over",
+    log: ["{variable} is set: this process will stop dead {when}"],
+    mend: "`lvscare status --live` says what they see: 1 where passes do not end. The log of the " +
+      "run before says what the last pass did (`journalctl -u lvscare`, `kubectl logs " +
+      "--previous`). The line above is of a switch for tests that was left on.",
   },
   {
     symptom: "doctor does not see everything",

@@ -32,7 +32,6 @@ const STATUSES: Readonly<Record<string, readonly [of: string, meaning: string]>>
     "`care --dry-run`, `plan`, `install --dry-run`, `uninstall --dry-run`",
     "there is something to do, and it was not done",
   ],
-  EXIT_NOT_READY: ["`status`", "it runs, and is not ready"],
   EXIT_WARNED: ["`doctor`", "something is warned of, nothing fails"],
   EXIT_NOT_READY: ["`status`", "it runs and is not ready; with `--live` that is 0"],
   EXIT_UNABLE: ["`probe`", "the check could not be made, which says nothing of the server"],

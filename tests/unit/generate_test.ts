@@ -541,7 +541,7 @@ function fieldsOf(value: Json, path = ""): Record<string, unknown> {
   return Object.assign({}, ...entries.map(([key, each]) => fieldsOf(each, below + key)));
 }
 
-Deno.test("a static pod has what sealctl's has, and beside it what README tells of", async () => {
+Deno.test("a static pod has what sealctl's has, and beside it what its page tells of", async () => {
   const pod = await generateYaml(SEALCTL_ARGS, { hosts: SEALCTL_HOSTS });
   const [setup, ...more] = pod["spec"]["initContainers"];
   assert.deepEqual([setup["args"], more], [[...WORDS, "--run-once"], []]);
@@ -553,8 +553,8 @@ Deno.test("a static pod has what sealctl's has, and beside it what README tells 
   assert.equal(Object.keys(wanted).length, Object.keys(kept).length + count, "each once");
   assert.deepEqual(fieldsOf(pod), wanted);
 
-  const readme = (await Deno.readTextFile(`${ROOT}README.md`)).replaceAll(/\s+/g, " ");
-  const [, section = ""] = /### `lvscare generate` (.*?) ##/.exec(readme) ?? [];
+  const page = (await Deno.readTextFile(`${ROOT}docs/lvscare.md`)).replaceAll(/\s+/g, " ");
+  const [, section = ""] = /## The static pod (.*?) ##/.exec(page) ?? [];
   for (const words of [...Object.keys(BESIDE), "a container before it"]) {
     assert.ok(section.includes(words), words);
   }

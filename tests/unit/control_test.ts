@@ -152,6 +152,18 @@ Deno.test("verdictOf() tells ready, not ready and stuck apart", () => {
   }
 });
 
+Deno.test("who takes the question and says nothing is not waited for", async () => {
+  await withFolder(async (stateDir) => {
+    using silent = Deno.listen({ transport: "unix", path: `${stateDir}/run.sock` });
+    const asking = assert.rejects(askStatus(stateDir, undefined, 50), {
+      message: `ask lvscare run at "${stateDir}/run.sock": it has not answered within 0.05s`,
+      hint: "it stands still: see its log, and start it anew",
+    });
+    using _connection = await silent.accept();
+    await asking;
+  });
+});
+
 Deno.test("where nobody runs, the error says what to do", async () => {
   await withFolder(async (stateDir) => {
     await assert.rejects(askStatus(stateDir), {

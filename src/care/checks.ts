@@ -27,8 +27,8 @@ export interface ChecksOptions {
   readonly probeOf: (check: CheckRequest) => Probe;
   /** What was known of servers when the last process ended. */
   readonly remembered: CareRecord["services"];
-  /** Some server's state or weight is another one. */
-  readonly onChange: () => void;
+  /** Of these services some server's state or weight is another one. */
+  readonly onChange: (services: ReadonlySet<string>) => void;
   /** A server has gone, or is back. */
   readonly onTurn?: (turn: ServerTurn) => void;
 }
@@ -310,11 +310,11 @@ export class Checks {
     const isSaid = isIgnored && last?.text === text;
     const known = isSaid ? { ...before, lastReason: result.reason } : before;
     journal.probe(what, result, known, after, atMs - failedMs);
-    let isChanged = false;
+    const changed = new Set<string>();
     for (const subject of subjects) {
-      if (this.#apply(subject, !result.ok && !isIgnored, atMs)) isChanged = true;
+      if (this.#apply(subject, !result.ok && !isIgnored, atMs)) changed.add(subject.service);
     }
-    if (isChanged) this.#options.onChange();
+    if (changed.size > 0) this.#options.onChange(changed);
   }
 
   #failedMs(subject: Subject | undefined): number | undefined {

@@ -2,7 +2,7 @@
 
 import type { Clock } from "../clock.ts";
 import type { CheckRequest } from "../config/check.ts";
-import type { Config } from "../config/config.ts";
+import type { Config, ServiceConfig } from "../config/config.ts";
 import type { Dataplane } from "../dataplane/dataplane.ts";
 import type { Means } from "../desired/surroundings.ts";
 import type { Probe } from "../health/probes/probe.ts";
@@ -16,7 +16,7 @@ import type { Notifier } from "./notify.ts";
 import type { StepOutcome } from "./apply.ts";
 import { PassMemory, type QuorumTurn } from "./carer.ts";
 import type { Notifications } from "./notifications.ts";
-import { NOTHING_TO_SEE, type PassInput, runFew, runPass } from "./pass.ts";
+import { type FewInput, NOTHING_TO_SEE, runFew, runPass } from "./pass.ts";
 
 /** How soon a change by others is noticed, where the kernel tells of it. */
 const WATCH_MS = 250;
@@ -76,6 +76,8 @@ export class CareLoop {
   /** Gets what becomes of each step, while somebody wants to know. */
   #outcomes: StepOutcome[] | undefined;
   #timers: { cancel(): void }[] = [];
+  /** Names of services whose servers' states are other ones than in the last pass. */
+  #turned = new Set<string>();
   /** Asked for and not begun yet. */
   #isWanted = false;
   #running: Promise<void> | undefined;
@@ -96,7 +98,7 @@ export class CareLoop {
     this.#checks = new Checks({
       ...options,
       remembered: this.#record.services,
-      onChange: () => this.requestPass(),
+      onChange: (services) => this.#onTurned(services),
       onTurn: (turn) => options.notifications?.server(turn),
     });
   }
@@ -137,17 +139,29 @@ export class CareLoop {
     this.#record = withLeaving(this.#record, before, config, this.#options.clock.wallMs());
     this.#config = config;
     this.#checks.reconfigure(config);
-    await this.#passFew(before, config);
+    const known = new Map(before.services.map((service) => [service.name, service]));
+    await this.#passFew(config.services.filter((service) => {
+      const was = known.get(service.name);
+      return was !== undefined && was !== service;
+    }));
+  }
+
+  #onTurned(services: Iterable<string>): void {
+    for (const service of services) this.#turned.add(service);
+    this.requestPass();
+  }
+
+  /** Services of which a server has gone or is back: its clients wait for that. */
+  async #passTurned(): Promise<void> {
+    const turned = this.#turned;
+    this.#turned = new Set();
+    if (turned.size === 0 || turned.size > FEW) return;
+    await this.#passFew(this.#config.services.filter(({ name }) => turned.has(name)));
   }
 
   /** What a few services have anew is not to wait for a look at all of them. */
-  async #passFew(before: Config, after: Config): Promise<void> {
+  async #passFew(few: readonly ServiceConfig[]): Promise<void> {
     const { journal } = this.#options;
-    const known = new Map(before.services.map((service) => [service.name, service]));
-    const few = after.services.filter((service) => {
-      const was = known.get(service.name);
-      return was !== undefined && was !== service;
-    });
     if (few.length === 0 || few.length > FEW) return;
     try {
       const { record, outcomes, turns } = await runFew(this.#input(), few);
@@ -280,6 +294,7 @@ export class CareLoop {
       this.#next = undefined;
       this.#outcomes = next?.outcomes;
       if (next) await this.#takeOver(next.config);
+      await this.#passTurned();
       this.#isWhole = await this.#settle();
       this.#outcomes = undefined;
       this.#tellStatus();
@@ -294,7 +309,9 @@ export class CareLoop {
     let isWhole = true;
     for (let round = 0; round < ROUNDS; round++) {
       try {
-        const result = await runPass(this.#input());
+        const { instance } = this.#options;
+        const others = instance.othersThan(instance.name);
+        const result = await runPass({ ...this.#input(), others });
         this.#record = result.record;
         this.#scope = result.scope;
         this.#isTimed = result.isTimed;
@@ -313,15 +330,14 @@ export class CareLoop {
     return isWhole;
   }
 
-  #input(): PassInput {
-    const { ground: { dataplane, means }, instance, clock } = this.#options;
+  #input(): FewInput {
+    const { ground: { dataplane, means }, clock } = this.#options;
     return {
       config: this.#config,
       dataplane,
       means,
       health: this.#checks.health,
       record: this.#record,
-      others: instance.othersThan(instance.name),
       nowMs: clock.wallMs(),
       memory: this.#memory,
       save: (record) => this.#save(record),

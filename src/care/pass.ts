@@ -59,6 +59,9 @@ export interface PassInput extends CarerInput {
   readonly save: (record: CareRecord) => void;
 }
 
+/** What a pass over a few services takes away is known to be their own. */
+export type FewInput = Omit<PassInput, "others">;
+
 export interface PassResult {
   readonly record: CareRecord;
   /** Each in its order, done or not. */
@@ -148,7 +151,7 @@ export async function prospect(input: PassInput): Promise<Prospect> {
  * that they differ. A full pass has to follow.
  */
 export async function runFew(
-  input: PassInput,
+  input: FewInput,
   few: readonly ServiceConfig[],
 ): Promise<Pick<PassResult, "record" | "outcomes" | "turns">> {
   const { dataplane, record } = input;

@@ -96,13 +96,13 @@ export function reasonOf(error: unknown, hostname: string): string {
   if (error instanceof SyscallError) return BEFORE[error.call]?.(error) ?? error.message;
   if (!(error instanceof Error)) return firstLine(String(error));
   const { message } = error;
-  // Before its code, which says only that the connection was reset.
-  if (/socket disconnected before secure/.test(message)) {
+  const code = codeOf(error);
+  // Its code says only that the connection was reset.
+  if (code === "ECONNRESET" && /socket disconnected before secure/.test(message)) {
     return "TLS handshake failed: connection closed";
   }
-  const code = codeOf(error);
-  const alert = /^received fatal alert: (\w+)/.exec(message)?.[1] ?? "";
-  const known = BY_CODE[code] ?? BY_ALERT[alert];
+  // Most have a code that is known, and patterns are slow the first time.
+  const known = BY_CODE[code] ?? BY_ALERT[alertOf(message)];
   if (known !== undefined) return known;
   if (NO_NAME.includes(code) || /failed to lookup address/.test(message)) {
     return `host name "${hostname}" not found`;
@@ -111,6 +111,10 @@ export function reasonOf(error: unknown, hostname: string): string {
     return `TLS handshake failed: ${firstLine(message)}`;
   }
   return firstLine(message);
+}
+
+function alertOf(message: string): string {
+  return /^received fatal alert: (\w+)/.exec(message)?.[1] ?? "";
 }
 
 function codeOf(error: Error): string {

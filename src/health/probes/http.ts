@@ -94,7 +94,10 @@ async function follow(errand: Errand): Promise<Answer> {
   let leg = first;
   for (let redirects = 0;; redirects++) {
     const answer = await exchange(leg, errand).catch((error) => {
-      const words = whereabouts(first, leg) + reasonOf(error, leg.hostname);
+      const where = whereabouts(first, leg);
+      // Its words will be found where it is caught.
+      if (where === "") throw error;
+      const words = where + reasonOf(error, leg.hostname);
       throw isUnable(error) ? new UnableError(words) : new ProbeFailure(words);
     });
     if (check.redirects === 0) return answer;

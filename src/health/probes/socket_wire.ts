@@ -214,7 +214,11 @@ function told(negative: number): Error {
   return negative === FORBIDDEN ? codeError("EHOSTUNREACH") : failure(negative);
 }
 
-/** What reasonOf() reads. */
+const ERRORS = new Map<string, Error>();
+
+/** What reasonOf() reads. That is all it says, and to make one takes longer than all that led to it: once a code. */
 function codeError(code: string): Error {
-  return Object.assign(new Error(code), { code });
+  let error = ERRORS.get(code);
+  if (!error) ERRORS.set(code, error = Object.assign(new Error(code), { code }));
+  return error;
 }

@@ -135,6 +135,26 @@ test("where nothing differs nothing is written and nothing is said", {}, async (
   assert.deepEqual(lab.take(), []);
 });
 
+test("a server's change does not wait for a look at all the rest", {}, async (lab) => {
+  await lab.start();
+  const { dataplane } = lab;
+  const [observe, apply] = [dataplane.observe.bind(dataplane), dataplane.apply.bind(dataplane)];
+  const seen: string[] = [];
+  dataplane.observe = (scope) => {
+    seen.push(scope.parameters.length > 0 ? "look at all" : `look at ${scope.services.length}`);
+    return observe(scope);
+  };
+  dataplane.apply = (steps) => {
+    seen.push(...steps.map(({ kind }) => kind));
+    return apply(steps);
+  };
+  lab.down.add(at(2));
+  await lab.clock.advance(1000);
+  assert.equal(lab.weights()[at(2)], 0);
+  assert.deepEqual(seen.slice(0, 3), ["look at 1", "change", "look at all"]);
+  assert.equal(seen.filter((each) => each === "change").length, 1);
+});
+
 test(
   "what somebody takes away is back with the next pass, and one line says what it was",
   {},

@@ -101,6 +101,35 @@ Deno.test("list() gives the same values for what did not change, and new ones fo
   assert.ok(counted!.servers[0]!.stats && counted!.stats);
 });
 
+Deno.test("find() gives the same values for what did not change, and forgets what is gone", async () => {
+  let address = 0;
+  let isThere = true;
+  const { table } = open((request) => {
+    if (genlCommand(request) === GET_DEST) {
+      return dump(request, 32, bodies(datagramsOf(SERVER_MESSAGE, address + 1)).slice(-1));
+    }
+    if (!isThere) return [refuse(request, "ESRCH")];
+    const [body] = bodies(datagramsOf(SERVICE_MESSAGE, 1));
+    return [answer(request, { type: 32, body: body! }), ...acknowledge(request)];
+  });
+  const first = await table.find(KEY);
+  const second = await table.find(KEY);
+  assert.equal(second!.service, first!.service);
+  assert.equal(second!.servers[0], first!.servers[0]);
+  address = 1;
+  const third = await table.find(KEY);
+  assert.equal(third!.service, first!.service);
+  assert.notDeepEqual(third!.servers[0], first!.servers[0]);
+  const counted = await table.find(KEY, { stats: true });
+  assert.deepEqual(counted!.servers[0]!.server, third!.servers[0]!.server);
+  isThere = false;
+  assert.equal(await table.find(KEY), undefined);
+  isThere = true;
+  const anew = await table.find(KEY);
+  assert.notEqual(anew!.service, first!.service);
+  assert.deepEqual(anew!.service, first!.service);
+});
+
 Deno.test("stopDaemon() takes an interruption for success where the daemon is gone", async () => {
   const { table } = open((request) =>
     genlCommand(request) === GET_DAEMON ? dump(request, 32, []) : []

@@ -60,10 +60,14 @@ const CHANGE_OPS: Readonly<Record<IpvsChange["kind"], string>> = {
   deleteServer: "delete server",
 };
 
+const FOUND_LIMIT = 64;
+
 export class NetlinkIpvsTable implements IpvsTable {
   readonly name: string;
   readonly #socket: NetlinkSocket;
   readonly #services = new DumpMemory<ListedService>(STATS_TYPES.service);
+  /** Services that were asked for one by one, by their names. */
+  readonly #found = new Map<string, DumpMemory<ListedService>>();
   /** By the service as it is remembered: one that changed starts anew. */
   readonly #servers = new WeakMap<ListedService, DumpMemory<ServerEntry>>();
 
@@ -86,10 +90,24 @@ export class NetlinkIpvsTable implements IpvsTable {
   }
 
   find(key: ServiceKey, { stats = false }: ListOptions = {}): Promise<ServiceEntry | undefined> {
-    return this.#do({ op: "find service", subject: printServiceKey(key) }, () => {
+    const name = printServiceKey(key);
+    return this.#do({ op: "find service", subject: name }, () => {
       const message = this.#askService(key);
-      return message && this.#withServers(decodeListedService(message, stats), stats);
+      if (message) return this.#withServers(this.#decodeFound(name, message, stats), stats);
+      this.#found.delete(name);
+      return undefined;
     });
+  }
+
+  #decodeFound(name: string, message: Message, stats: boolean): ListedService {
+    if (stats) return decodeListedService(message, stats);
+    let memory = this.#found.get(name);
+    if (!memory) {
+      // Whoever asks for many services, one after the other, does not come back to the first so soon.
+      if (this.#found.size >= FOUND_LIMIT) this.#found.clear();
+      this.#found.set(name, memory = new DumpMemory(STATS_TYPES.service));
+    }
+    return memory.decode([message], (message) => decodeListedService(message, stats))[0]!;
   }
 
   apply(changes: readonly IpvsChange[]): Promise<(LvscareError | undefined)[]> {

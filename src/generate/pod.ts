@@ -58,7 +58,8 @@ export function podSpec(options: PodOptions): YamlMapping {
     ...(rights.setup && options.setup && {
       initContainers: [
         noted(rights.setup.why, {
-          name: options.setup.name,
+          // No two containers of a pod have one name.
+          name: options.setup.name === options.name ? "prepare" : options.setup.name,
           ...container(options, options.setup.args, rights.setup.rights),
           resources: resources(options),
           volumeMounts: mounts(volumes),

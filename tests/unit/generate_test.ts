@@ -399,6 +399,7 @@ function assertShape(value: unknown, shape: Shape, path: string): void {
 function assertPod({ spec, metadata }: Json): void {
   const volumes = new Set(spec["volumes"].map((volume: Json) => volume["name"]));
   const containers = [...spec["initContainers"] ?? [], ...spec["containers"]] as Json[];
+  assert.equal(new Set(containers.map(({ name }) => name)).size, containers.length);
   for (const container of containers) {
     const { name, volumeMounts, securityContext: rights } = container as unknown as {
       name: string;
@@ -429,6 +430,7 @@ Deno.test("manifests have the fields that Kubernetes needs, of their types, and 
     }
   }
   assert.equal(count, 7 + 3 * 2);
+  assertPod(await generateYaml(["static-pod", ...MASTERS, "--name", "setup"]));
 });
 
 /** The options of sealctl that its pod and ours are compared for. */

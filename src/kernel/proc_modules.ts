@@ -100,7 +100,12 @@ export class ProcModules implements Modules {
       const why = `there is no ${this.#moduleFolders[0]}/${release} here`;
       return { why, hint: `mount it from the host, or ${onHost}` };
     }
-    const files = filesToLoad(readKernelFile(`${folder}/modules.dep`), name);
+    const dependencies = readIfThere(`${folder}/modules.dep`);
+    if (dependencies === undefined) {
+      // As under systemd's ProtectKernelModules=.
+      return { why: `${folder} may not be read`, hint: onHost, isFinal: true };
+    }
+    const files = filesToLoad(dependencies, name);
     if (!files) {
       return { why: `kernel ${release} has no such module`, hint: "use a kernel that has it" };
     }

@@ -104,7 +104,8 @@ export class SystemdGuest implements AsyncDisposable {
   async reboot(): Promise<void> {
     const machine = this.#machine;
     assert.ok(machine);
-    await this.sh("sync; systemctl --no-block reboot");
+    // When the answer is out.
+    await this.must("sync; (sleep 1; systemctl --no-block reboot) >/dev/null 2>&1 &");
     await machine.ended();
     await this.boot();
   }

@@ -119,7 +119,7 @@ function healthOf(job: Job): YamlMapping {
   const words = job.kind === "run" ? [] : statusWords(job.config);
   return {
     healthcheck: noted(
-      "Healthy: all is in the kernel as it was asked for, whatever becomes of servers.",
+      "Healthy: all is as it was asked for, whatever becomes of servers.",
       {
         test: ["CMD", PROGRAM, "status", ...words].map(literal),
         interval: "30s",

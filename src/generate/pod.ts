@@ -195,7 +195,7 @@ export function statusProbes(words: readonly string[]): YamlMapping {
       execProbe(live, 20, 3),
     ),
     readinessProbe: noted(
-      "Ready: all is in the kernel as it was asked for, whatever becomes of servers.",
+      "Ready: all is as it was asked for, whatever becomes of servers.",
       execProbe(["status", ...words], 20, 2),
     ),
   };

@@ -101,7 +101,7 @@ Deno.test("lvscare lives under systemd, from its installation over restarts, a h
     // It says nothing of what it does not understand.
     const { status, stdout, stderr } = await guest.sh(`systemd-analyze verify ${UNIT} 2>&1`);
     assert.deepEqual([status, stdout, stderr], [0, "", ""]);
-    assert.equal(await guest.must(`cat ${UNIT}`), await guest.must("lvscare generate systemd"));
+    assert.equal(await guest.must(`cat ${UNIT}`), await lab.here("generate", "systemd"));
     const score = await guest.must("systemd-analyze security lvscare --no-pager");
     console.log(score.trim().split("\n").at(-1));
   });

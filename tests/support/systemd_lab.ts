@@ -82,10 +82,8 @@ export class SystemdLab implements AsyncDisposable {
   static async open(): Promise<SystemdLab> {
     const guest = await SystemdGuest.open();
     try {
-      const built = await run([`${ROOT}scripts/lvscare`, "version"], {
-        env: Deno.env.toObject(),
-      });
-      assert.equal(built.status, 0, built.stderr);
+      const lab = new SystemdLab(guest);
+      await lab.here("version"); // which builds it
       await Deno.copyFile(`${ROOT}dist/lvscare`, guest.root + ORIGINAL);
       for (const [name, text] of Object.entries({ ground: GROUND, serve: SERVE })) {
         guest.write(`/opt/${name}`, text, 0o755);
@@ -100,11 +98,20 @@ export class SystemdLab implements AsyncDisposable {
       guest.write("/etc/systemd/system/client@.service", unitOf("/opt/client %i"));
       guest.write("/etc/systemd/system/long-client.service", unitOf("/opt/long-client"));
       guest.write("/etc/sysctl.d/10-router.conf", "net.ipv4.ip_forward = 1\n");
-      return new SystemdLab(guest);
+      return lab;
     } catch (error) {
       await guest[Symbol.asyncDispose]();
       throw error;
     }
+  }
+
+  /** What the same program prints on this host. */
+  async here(...words: readonly string[]): Promise<string> {
+    const { status, stdout, stderr } = await run([`${ROOT}scripts/lvscare`, ...words], {
+      env: Deno.env.toObject(),
+    });
+    assert.equal(status, 0, stderr);
+    return stdout;
   }
 
   /** Clients that ask one after the other, and one that keeps its connection. */

@@ -239,7 +239,8 @@ Deno.test("lvscare lives under systemd, from its installation over restarts, a h
         ...["rr", "wrr", "lc", "wlc", "sh"].map((name) => `ip_vs_${name}`),
       ];
       for (const name of wanted) assert.ok(loaded.includes(name), `${name} is not in ${loaded}`);
-      const host = await guest.must("journalctl -b -o cat --no-pager -u systemd-modules-load");
+      // By its name: it may end before the journal has found out which unit it is of.
+      const host = await guest.must("journalctl -b -o cat --no-pager -t systemd-modules-load");
       assert.match(host, /Inserted module 'ip_vs'/);
       for (const name of ["conntrack", "expire_nodest_conn", "expire_quiescent_template"]) {
         assert.equal(await guest.must(`cat /proc/sys/net/ipv4/vs/${name}`), "1\n");

@@ -241,7 +241,7 @@ async function guest(args: string[], report: string): Promise<boolean> {
   return await spawn(`${ROOT}scripts/guest`, [
     ...[
       "--timeout",
-      "2400",
+      "4500",
       "--out",
       report,
       "--env",

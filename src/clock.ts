@@ -10,6 +10,9 @@ export interface Clock {
   after(delayMs: number, callback: () => void): { cancel(): void };
 }
 
+/** The longest time that a timer of the runtime can wait. */
+export const LONGEST_MS = 2 ** 31 - 1;
+
 interface Waiting {
   dueMs: number;
   /** Undefined: it was cancelled, or has been called. */

@@ -28,7 +28,7 @@ export interface ChecksOptions {
   /** What was known of servers when the last process ended. */
   readonly remembered: CareRecord["services"];
   /** Of these services some server's state or weight is another one. */
-  readonly onChange: (services: ReadonlySet<string>) => void;
+  readonly onChange: (services: readonly string[]) => void;
   /** A server has gone, or is back. */
   readonly onTurn?: (turn: ServerTurn) => void;
 }
@@ -310,11 +310,9 @@ export class Checks {
     const isSaid = isIgnored && last?.text === text;
     const known = isSaid ? { ...before, lastReason: result.reason } : before;
     journal.probe(what, result, known, after, atMs - failedMs);
-    const changed = new Set<string>();
-    for (const subject of subjects) {
-      if (this.#apply(subject, !result.ok && !isIgnored, atMs)) changed.add(subject.service);
-    }
-    if (changed.size > 0) this.#options.onChange(changed);
+    const isFailed = !result.ok && !isIgnored;
+    const changed = subjects.filter((subject) => this.#apply(subject, isFailed, atMs));
+    if (changed.length > 0) this.#options.onChange(changed.map(({ service }) => service));
   }
 
   #failedMs(subject: Subject | undefined): number | undefined {

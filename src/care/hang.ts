@@ -2,13 +2,11 @@
 
 import { DURATION_EXAMPLES, parseSecondsOrDuration } from "../config/duration.ts";
 import { UsageError } from "../errors.ts";
-import type { Clock } from "../clock.ts";
+import { type Clock, LONGEST_MS } from "../clock.ts";
 import type { Journal } from "./journal.ts";
 
 export const HANG_VARIABLE = "LVSCARE_DEBUG_HANG";
 const SIGNAL = "SIGUSR2";
-/** The longest time that a timer can wait. */
-const LONGEST_MS = 2 ** 31 - 1;
 
 /** When to stop dead. */
 export type Hang =

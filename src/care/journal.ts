@@ -64,7 +64,8 @@ export class Journal {
   #confirm(step: Step, error: unknown): void {
     if (step.kind !== "change" || !("service" in step.change)) return;
     const { scheduler } = step.change.service;
-    if (!this.#doubts.has(scheduler) || !isErrno(error, "ENOENT")) return;
+    const isUnknown = error instanceof LvscareError && error.is("ENOENT");
+    if (!isUnknown || !this.#doubts.has(scheduler)) return;
     this.warn(`the scheduler ${scheduler} does not work`, this.#doubts.get(scheduler));
     this.#doubts.delete(scheduler);
   }
@@ -117,10 +118,6 @@ export class Journal {
       this.#log.info`probe ok again: ${what}, after ${seconds}s`;
     } else this.#log.debug`probe ok: ${what}`;
   }
-}
-
-function isErrno(error: unknown, errno: string): boolean {
-  return error instanceof LvscareError && error.is(errno);
 }
 
 /** An error as one line: a defect keeps its name, what is ours has said all already. */

@@ -146,7 +146,7 @@ export class CareLoop {
     }));
   }
 
-  #onTurned(services: Iterable<string>): void {
+  #onTurned(services: readonly string[]): void {
     for (const service of services) this.#turned.add(service);
     this.requestPass();
   }

@@ -1,5 +1,6 @@
 /** Tells systemd how the program is doing, by the protocol of sd_notify(3). */
 
+import { LONGEST_MS } from "../clock.ts";
 import { LvscareError } from "../errors.ts";
 import { kernelMonotonicUs, type NotifySocket, openNotifySocket } from "../sys/notify_socket.ts";
 
@@ -42,8 +43,6 @@ export interface NotifierOptions {
 
 /** systemd ignores a datagram that is longer. */
 const DATAGRAM_LIMIT = 4096;
-/** The longest time that a timer can wait. */
-const LONGEST_MS = 2 ** 31 - 1;
 
 /** The way to systemd, or undefined where the program is not its service or cannot speak to it. */
 export function openNotifier(
